@@ -1,0 +1,111 @@
+use crate::Result;
+use serde::Serialize;
+use std::fmt;
+
+/// How thoroughly a store is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyLevel {
+    /// Structure and checksums.
+    Quick,
+    /// Every event decoded and validated as well.
+    Deep,
+}
+
+/// Upkeep of a store.
+pub trait Maintenance: Send + Sync {
+    /// Checks the store without changing it. `progress` is called with bytes done and bytes in
+    /// all, often enough for a progress bar.
+    ///
+    /// # Errors
+    /// Only when the check itself cannot run; damage is part of the report.
+    fn verify(
+        &self,
+        level: VerifyLevel,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<VerifyReport>;
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Files read.
+    pub files: u64,
+    /// Blocks (or lines) read.
+    pub blocks: u64,
+    /// Events counted.
+    pub events: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What is wrong, in file order.
+    pub damage: Vec<Damage>,
+    /// What is unusual and no damage: a foreign file, or a torn end that recovery set aside, which
+    /// may hold events that were acknowledged and not yet on stable storage.
+    pub notes: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Whether nothing is damaged.
+    pub fn is_clean(&self) -> bool {
+        self.damage.is_empty()
+    }
+}
+
+/// One damaged place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// The file, relative to the store.
+    pub file: String,
+    /// Byte offset (for JSON Lines: of the line's first byte).
+    pub offset: u64,
+    /// Length in bytes, when known.
+    pub length: Option<u64>,
+    /// Events lost, when known.
+    pub events: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What opening a store for writing had to put right, or found damaged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Recovery {
+    /// Ends of files that an interrupted writer left unfinished. They are kept; `what` says where.
+    /// With durability `batch` nothing acknowledged is in them; with a lower one they may hold
+    /// events that were acknowledged and not yet on stable storage.
+    pub torn: Vec<Damage>,
+    /// Damage that stays in the store.
+    pub damage: Vec<Damage>,
+}
+
+impl Recovery {
+    /// Whether everything was in order.
+    pub fn is_clean(&self) -> bool {
+        self.torn.is_empty() && self.damage.is_empty()
+    }
+
+    /// Bytes of all torn ends.
+    pub fn torn_bytes(&self) -> u64 {
+        self.torn.iter().filter_map(|it| it.length).sum()
+    }
+}
+
+/// In one sentence; empty when everything was in order.
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first) = self.torn.first() {
+            let bytes = self.torn_bytes();
+            let Damage { file, offset, what, .. } = first;
+            write!(
+                f,
+                "an interrupted writer left {bytes} unfinished bytes ({file} at byte {offset}: \
+                 {what}); events that were not yet on stable storage may be in them"
+            )?;
+        }
+        if let Some(first) = self.damage.first() {
+            let joint = if self.torn.is_empty() { "" } else { "; " };
+            let places = self.damage.len();
+            let Damage { file, offset, what, .. } = first;
+            write!(f, "{joint}{places} damaged (the first: {file} at byte {offset}: {what})")?;
+        }
+        Ok(())
+    }
+}
