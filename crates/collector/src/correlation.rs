@@ -1,0 +1,231 @@
+use crate::{Collector, OperationSpan};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use telemetry_interfaces::{PageHandle, SelectorHandle, SelectorObserver};
+use telemetry_models::{
+    CorrelationId, EventIds, OperationKind, PageContext, ProducerId, SelectorDefinition, SessionId,
+};
+use tracing::Span;
+
+/// A piece of work of the observed program: whatever operation begins in it bears its correlation
+/// id, and its session if it has one. Pieces nest: operation within piece of work within session
+/// within run.
+///
+/// An operation belongs to it in one of two ways: it is started through the scope, which is a
+/// [`SelectorObserver`] itself; or through any handle of the collector while the scope is entered
+/// on the thread ([`enter`](Self::enter), [`in_scope`](Self::in_scope)) or around a future
+/// ([`wrap`](Self::wrap)). [`OperationSpan::correlate`] goes over both.
+///
+/// In `tracing` output it is a span of level `debug` and target `telemetry::session` with the
+/// fields `run`, `producer`, `session` and `correlation_id`, so that the program's own log lines
+/// say where they belong. Without a subscriber that wants it, it is nothing.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use telemetry_collector::{Collector, CollectorConfig};
+/// use telemetry_interfaces::{EventSink, EventStore, MemoryStore, OperationObserver, Query};
+/// use telemetry_interfaces::SelectorObserver;
+/// use telemetry_models::{OperationKind, Outcome, SelectorDefinition, SelectorName, SessionId};
+///
+/// let store = Arc::new(MemoryStore::new());
+/// let collector = Collector::builder(CollectorConfig::default()).start(store.clone())?;
+/// let title = collector.selector(&SelectorDefinition {
+///     name: SelectorName::new("shop.title")?,
+///     version: 1,
+///     strategies: Vec::new(),
+/// });
+///
+/// let session = collector.session(&SessionId::new("browser-1")?);
+/// let product = session.work();
+/// product.in_scope(|| {
+///     // Deep within an engine that knows nothing of scopes:
+///     collector.start("", title, None, OperationKind::Resolution).finish(Outcome::Success);
+/// });
+///
+/// collector.flush(Duration::from_secs(5));
+/// let event = store.query(&Query::all())?.next().unwrap()?;
+/// assert_eq!(event.correlation_id.as_ref(), Some(product.correlation_id()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Scope {
+    collector: Collector,
+    session: Option<SessionId>,
+    correlation: CorrelationId,
+    log: Span,
+}
+
+/// While it lives, operations of its thread belong to its scope; then to the one before. Drop
+/// guards in the reverse order of their making.
+#[must_use = "the scope is left when the guard is dropped"]
+pub struct Entered<'a> {
+    before: Option<CorrelationId>,
+    _log: tracing::span::Entered<'a>,
+}
+
+thread_local! {
+    /// Whether there is anything in `CURRENT`: all that an operation outside any scope looks at.
+    static ANY: Cell<bool> = const { Cell::new(false) };
+    static CURRENT: RefCell<Option<CorrelationId>> = const { RefCell::new(None) };
+}
+
+impl Collector {
+    /// A session, with a correlation id for what is done in it.
+    pub fn session(&self, session: &SessionId) -> Scope {
+        let correlation = self.fresh_correlation();
+        let log = self.log(&Span::current(), Some(session), &correlation);
+        Scope { collector: self.clone(), session: Some(session.clone()), correlation, log }
+    }
+
+    /// A piece of work outside any session, with a correlation id of its own.
+    pub fn work(&self) -> Scope {
+        self.work_as(self.fresh_correlation())
+    }
+
+    /// A piece of work that has an id already: that of a request, or of a distributed trace. An id
+    /// that is no UUID in canonical form costs each of its operations an allocation.
+    pub fn work_as(&self, correlation: CorrelationId) -> Scope {
+        let log = self.log(&Span::current(), None, &correlation);
+        Scope { collector: self.clone(), session: None, correlation, log }
+    }
+
+    /// Derived from run, producer and a count: no random number is drawn.
+    fn fresh_correlation(&self) -> CorrelationId {
+        let producer = ProducerId::new(format!("{}\0work", self.producer()))
+            .expect("a text with more than blanks in it");
+        let id = EventIds::new(self.run(), &producer).id(self.count_work());
+        CorrelationId::from_u128(id.as_u128().expect("ids made of a sequence are UUIDs"))
+    }
+
+    fn log(&self, parent: &Span, session: Option<&SessionId>, correlation: &CorrelationId) -> Span {
+        // Nothing of this is computed unless a subscriber wants the span.
+        tracing::debug_span!(
+            target: "telemetry::session", parent: parent, "work",
+            run = %self.run(), producer = %self.producer(),
+            session = session.map(|it| tracing::field::display(self.privacy().session(it))),
+            correlation_id = %self.shown(correlation),
+        )
+    }
+
+    fn shown(&self, correlation: &CorrelationId) -> CorrelationId {
+        let mut shown = correlation.clone();
+        self.privacy().correlation(&mut shown);
+        shown
+    }
+}
+
+impl Scope {
+    /// A piece of work within this one: the same session, a correlation id of its own.
+    pub fn work(&self) -> Self {
+        self.work_as(self.collector.fresh_correlation())
+    }
+
+    /// As [`work`](Self::work), with an id that exists already. See [`Collector::work_as`].
+    pub fn work_as(&self, correlation: CorrelationId) -> Self {
+        let log = self.collector.log(&self.log, self.session.as_ref(), &correlation);
+        Self { collector: self.collector.clone(), session: self.session.clone(), correlation, log }
+    }
+
+    /// What its operations bear.
+    pub fn correlation_id(&self) -> &CorrelationId {
+        &self.correlation
+    }
+
+    /// The session it belongs to.
+    pub fn session_id(&self) -> Option<&SessionId> {
+        self.session.as_ref()
+    }
+
+    /// Its span in `tracing` output.
+    pub fn log_span(&self) -> &Span {
+        &self.log
+    }
+
+    /// Makes operations of this thread belong to it, until the guard is dropped. Not across an
+    /// `.await`: see [`wrap`](Self::wrap).
+    pub fn enter(&self) -> Entered<'_> {
+        let before = CURRENT.replace(Some(self.correlation.clone()));
+        ANY.set(true);
+        Entered { before, _log: self.log.enter() }
+    }
+
+    /// Runs `work` in it.
+    pub fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _entered = self.enter();
+        work()
+    }
+
+    /// Runs a future in it: whichever thread polls it, and never while it waits.
+    pub async fn wrap<F: Future>(self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|context| {
+            let _entered = self.enter();
+            future.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        // The thread may be ending; then nothing begins on it any more.
+        let _ = ANY.try_with(|any| any.set(before.is_some()));
+        let _ = CURRENT.try_with(|current| *current.borrow_mut() = before);
+    }
+}
+
+impl SelectorObserver for Scope {
+    type Operation = OperationSpan;
+
+    fn selector(&self, definition: &SelectorDefinition) -> SelectorHandle {
+        self.collector.selector(definition)
+    }
+
+    /// The page gets the scope's session unless it names one.
+    fn page(&self, page: &PageContext) -> PageHandle {
+        match &self.session {
+            Some(session) if page.session.is_none() => {
+                let session = Some(session.clone());
+                self.collector.page(&PageContext { session, ..page.clone() })
+            }
+            _ => self.collector.page(page),
+        }
+    }
+
+    fn start(
+        &self,
+        engine: &str,
+        selector: SelectorHandle,
+        page: Option<PageHandle>,
+        operation: OperationKind,
+    ) -> OperationSpan {
+        let mut span = self.collector.span(engine, selector, page, operation);
+        span.correlate(&self.correlation);
+        span
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("session", &self.session)
+            .field("correlation_id", &self.correlation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether this thread is in a scope.
+#[inline]
+pub(crate) fn is_any() -> bool {
+    ANY.get()
+}
+
+/// Ties an operation to the scope its thread is in.
+pub(crate) fn inherit(span: &mut OperationSpan) {
+    CURRENT.with_borrow(|current| {
+        if let Some(correlation) = current {
+            span.correlate(correlation);
+        }
+    });
+}

@@ -1,0 +1,42 @@
+use crate::pipeline::Message;
+use crate::sampling::{is_plain, is_plain_event};
+use parking_lot::Mutex;
+
+/// Failures, fallbacks and the like that found the queue full, under adaptive sampling. As many as
+/// the queue itself holds.
+#[derive(Debug, Default)]
+pub(crate) struct Rescued {
+    messages: Mutex<Vec<Message>>,
+}
+
+impl Rescued {
+    /// Keeps what is not a plain success, if there is room; gives back what has to be given up.
+    pub(crate) fn keep(&self, message: Message, most: usize) -> Vec<Message> {
+        let (given_up, kept) = match message {
+            Message::Records(records) => {
+                // Behind a cold key there may be an error or a probe.
+                let (plain, other): (Vec<_>, Vec<_>) = records
+                    .into_iter()
+                    .partition(|record| record.cold == 0 && is_plain(record, None));
+                (Message::Records(plain), Message::Records(other))
+            }
+            Message::Events(events) => {
+                let (plain, other): (Vec<_>, Vec<_>) = events.into_iter().partition(is_plain_event);
+                (Message::Events(plain), Message::Events(other))
+            }
+        };
+        let mut messages = self.messages.lock();
+        let held: u64 = messages.iter().map(Message::events).sum();
+        if held + kept.events() > most as u64 {
+            return vec![given_up, kept];
+        }
+        if kept.events() > 0 {
+            messages.push(kept);
+        }
+        vec![given_up]
+    }
+
+    pub(crate) fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.messages.lock())
+    }
+}

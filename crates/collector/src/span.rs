@@ -1,0 +1,168 @@
+use crate::cold::{Cold, ColdError, MESSAGE_BYTES, shorten};
+use crate::facts::{Facts, STACK_BYTES};
+use crate::record::Record;
+use crate::shard;
+use std::time::Duration;
+use telemetry_interfaces::{AttemptRecord, OperationObserver, Phase};
+use telemetry_models::{Confidence, CorrelationId, Outcome};
+
+/// One operation while it runs. Finish it with its outcome; dropping it unfinished records
+/// `cancelled`, or `panicked` while its thread panics.
+///
+/// `Send`: it may begin on one thread and end on another, and live across an `.await`. Nothing in
+/// it allocates unless an error, a shadow probe, an attribute, a textual correlation id, a fifth
+/// attempt, or one of phases, retries, counters, drift and the like is reported.
+#[derive(Debug)]
+#[must_use = "a span records when it is finished or dropped"]
+pub struct OperationSpan {
+    record: Record,
+    cold: Option<Box<Cold>>,
+    /// The collector's id; 0 when nothing is recorded, or no more.
+    collector: u32,
+}
+
+impl OperationSpan {
+    /// Begins; `collector` 0 records nothing.
+    #[inline]
+    pub(crate) fn new(collector: u32, record: Record) -> Self {
+        Self { record, cold: None, collector }
+    }
+
+    /// Ties the operation to other events of the same piece of work.
+    pub fn correlate(&mut self, id: &CorrelationId) {
+        match id.as_u128() {
+            Some(bits) if bits != 0 => self.record.set_correlation(bits),
+            _ => self.cold().correlation = Some(id.clone()),
+        }
+    }
+
+    /// Adds an attribute. The same key given twice keeps the later value.
+    pub fn attribute(&mut self, key: &str, value: &str) {
+        let pair = (key.into(), shorten(value, MESSAGE_BYTES).into());
+        self.cold().attributes.push(pair);
+    }
+
+    #[cold]
+    fn abandon(&mut self) {
+        let panicking = std::thread::panicking();
+        self.end(if panicking { Outcome::Panicked } else { Outcome::Cancelled });
+    }
+
+    #[cold]
+    fn cold(&mut self) -> &mut Cold {
+        self.cold.get_or_insert_default()
+    }
+
+    /// What goes with the record; `None` when nothing is recorded.
+    fn facts(&mut self) -> Option<&mut Facts> {
+        (self.collector != 0).then(|| &mut self.cold().facts)
+    }
+
+    /// Out of line, so that the span is not copied on its way here.
+    #[inline(never)]
+    fn end(&mut self, outcome: Outcome) {
+        let collector = std::mem::take(&mut self.collector);
+        self.record.set_outcome(outcome);
+        shard::record(collector, &self.record, self.cold.take());
+    }
+}
+
+impl OperationObserver for OperationSpan {
+    #[inline(always)]
+    fn attempt(&mut self, attempt: AttemptRecord) {
+        if self.collector == 0 {
+            return;
+        }
+        let spilled = self.cold.as_ref().is_some_and(|cold| !cold.attempts.is_empty());
+        if spilled || !self.record.push(attempt) {
+            self.cold().attempts.push(attempt);
+        }
+    }
+
+    #[inline]
+    fn confidence(&mut self, confidence: Confidence) {
+        self.record.set_confidence(confidence);
+    }
+
+    #[inline]
+    fn elements(&mut self, elements: u32) {
+        self.record.set_elements(elements);
+    }
+
+    #[inline]
+    fn validation(&mut self, passed: bool) {
+        self.record.set_validation(passed);
+    }
+
+    fn error(&mut self, kind: &str, message: &str) {
+        let error = ColdError {
+            kind: shorten(kind, 128).into(),
+            message: shorten(message, MESSAGE_BYTES).into(),
+        };
+        self.cold().error = Some(error);
+    }
+
+    fn phase(&mut self, phase: Phase, elapsed: Duration) {
+        if let Some(facts) = self.facts() {
+            facts.add_phase(phase, elapsed);
+        }
+    }
+
+    fn retries(&mut self, retries: u32) {
+        if let Some(facts) = self.facts() {
+            facts.retries = Some(retries);
+        }
+    }
+
+    fn confidence_component(&mut self, component: &str, value: Confidence) {
+        if let Some(facts) = self.facts() {
+            facts.components.push((shorten(component, 128).into(), value));
+        }
+    }
+
+    fn dom_operations(&mut self, operations: u32) {
+        if let Some(facts) = self.facts() {
+            facts.dom_operations = Some(operations);
+        }
+    }
+
+    fn network_requests(&mut self, requests: u32) {
+        if let Some(facts) = self.facts() {
+            facts.network_requests = Some(requests);
+        }
+    }
+
+    fn snapshot(&mut self, reference: &str) {
+        if let Some(facts) = self.facts() {
+            facts.snapshot = Some(shorten(reference, MESSAGE_BYTES).into());
+        }
+    }
+
+    fn drift(&mut self, detected: bool) {
+        if let Some(facts) = self.facts() {
+            facts.drift = Some(detected);
+        }
+    }
+
+    fn stack(&mut self, stack: &str) {
+        if let Some(facts) = self.facts() {
+            facts.stack = Some(shorten(stack, STACK_BYTES).into());
+        }
+    }
+
+    #[inline]
+    fn finish(mut self, outcome: Outcome) {
+        if self.collector != 0 {
+            self.end(outcome);
+        }
+    }
+}
+
+impl Drop for OperationSpan {
+    #[inline]
+    fn drop(&mut self) {
+        if self.collector != 0 {
+            self.abandon();
+        }
+    }
+}

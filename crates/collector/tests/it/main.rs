@@ -1,0 +1,15 @@
+//! Recording, seen from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod consumers;
+mod correlation;
+mod degradation;
+mod ledger;
+mod log;
+mod meaning;
+mod privacy;
+mod sampling;
+mod spool;
+mod support;
+mod tally;
