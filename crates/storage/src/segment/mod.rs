@@ -1,0 +1,264 @@
+//! The segment log: append-only files of framed, compressed, checksummed blocks.
+
+mod frame;
+mod index;
+mod names;
+mod query;
+mod recover;
+mod scan;
+mod stats;
+mod verify;
+mod writer;
+
+pub use recover::{RecoveryReport, TornTail};
+
+use crate::disk::{Disk, OsDisk};
+use crate::marker::{self, Marker};
+use crate::syncer::Syncer;
+use crate::{StorageConfig, fault};
+use index::Index;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use telemetry_interfaces::{
+    Ack, Capabilities, Durability, EventIter, EventStore, Health, Ledger, Maintenance, Query,
+    Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+};
+use telemetry_models::Event;
+use writer::Writer;
+
+/// The embedded event store.
+///
+/// One writer at a time, kept apart by an advisory lock; any number of readers in any process,
+/// without a lock. Appended events of one call become one or more blocks; a query passes over
+/// blocks by their time range, selectors, sites and outcomes.
+///
+/// Memory: a query holds the blocks that overlap in time at its present place, decoded (one, when
+/// events come in about the order of their timestamps); the index takes some hundred bytes a
+/// block.
+#[derive(Debug)]
+pub struct SegmentStore {
+    shared: Arc<Shared>,
+    syncer: Option<Syncer>,
+    recovery: RecoveryReport,
+}
+
+/// What the store shares with its sync thread.
+#[derive(Debug)]
+struct Shared {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    index: RwLock<Index>,
+    /// Protects the newest segment and what is known of stored sequences; `None` for readers.
+    writer: Option<Mutex<Writer>>,
+}
+
+impl SegmentStore {
+    /// Opens a store for writing; makes it when the directory is absent or empty, and recovers it
+    /// when the last writer was interrupted (see [`recovery`](Self::recovery)).
+    ///
+    /// # Errors
+    /// TEL-004 for a configuration out of range; TEL-001 when the directory is not a segment
+    /// store, is of a newer version, has another writer (`Unavailable`), or cannot be written.
+    pub fn open(config: &StorageConfig) -> Result<Self> {
+        Self::open_on(Arc::new(OsDisk), config)
+    }
+
+    /// As [`open`](Self::open), on another disk.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(disk: Arc<dyn Disk>, config: &StorageConfig) -> Result<Self> {
+        config.validate()?;
+        let path = config.path.clone();
+        let (marker, lock) = marker::prepare(&*disk, &path, "segment")?;
+        let (writer, index, recovery) = recover::recover(Arc::clone(&disk), config, marker, lock)?;
+        let shared = Arc::new(Shared {
+            disk,
+            path,
+            index: RwLock::new(index),
+            writer: Some(Mutex::new(writer)),
+        });
+        let syncer = if config.durability == Durability::Interval {
+            let its = Arc::downgrade(&shared);
+            let job = move || its.upgrade().is_some_and(|shared| shared.sync_in_background());
+            let started = Syncer::start(config.sync_interval(), job);
+            Some(started.map_err(|e| fault::io("start the sync thread", &shared.path, e))?)
+        } else {
+            None
+        };
+        Ok(Self { shared, syncer, recovery })
+    }
+
+    /// Opens an existing store for reading. Takes no lock and writes nothing; works while another
+    /// process writes, and each query sees everything acknowledged before it.
+    ///
+    /// # Errors
+    /// TEL-001 when there is no segment store at the path, or a newer version's; TEL-007 when its
+    /// manifest is damaged.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        Self::open_read_only_on(Arc::new(OsDisk), path)
+    }
+
+    /// As [`open_read_only`](Self::open_read_only), on another disk.
+    ///
+    /// # Errors
+    /// As [`open_read_only`](Self::open_read_only).
+    pub fn open_read_only_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self> {
+        Marker::read(&*disk, path)?.expect_backend(path, "segment")?;
+        let shared = Shared {
+            disk,
+            path: path.to_owned(),
+            index: RwLock::new(Index::default()),
+            writer: None,
+        };
+        shared.refresh()?;
+        let recovery = RecoveryReport::default();
+        Ok(Self { shared: Arc::new(shared), syncer: None, recovery })
+    }
+
+    /// What opening for writing had to put right.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.recovery
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        self.shared.writer().ok_or_else(|| fault::read_only(&self.shared.path))
+    }
+}
+
+impl Shared {
+    fn writer(&self) -> Option<MutexGuard<'_, Writer>> {
+        Some(self.writer.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Syncs without keeping the writer waiting; whether the thread should go on.
+    fn sync_in_background(&self) -> bool {
+        let Some(writer) = self.writer() else { return false };
+        if writer.closed.is_some() {
+            return false;
+        }
+        let Some((number, file)) =
+            writer.active.as_ref().map(|it| (it.number, Arc::clone(&it.file)))
+        else {
+            return true;
+        };
+        drop(writer);
+        if let Err(error) = file.sync() {
+            let path = names::path(&self.path, number);
+            if let Some(mut writer) = self.writer() {
+                // The reason is kept and given to every later call.
+                let _ = writer.poison(&path, &error);
+            }
+            return false;
+        }
+        true
+    }
+}
+
+impl EventStore for SegmentStore {
+    fn backend(&self) -> &'static str {
+        "segment"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            persistent: true,
+            durability: Durability::Batch,
+            idempotent: true,
+            shared_readers: true,
+            ledgers: true,
+        }
+    }
+
+    fn append(&self, batch: &[Event]) -> Result<Ack> {
+        let ack = self.writer()?.append(batch, &self.shared.index)?;
+        if let Some(syncer) = &self.syncer {
+            syncer.want();
+        }
+        Ok(ack)
+    }
+
+    fn append_ledger(&self, ledger: &Ledger) -> Result<()> {
+        self.writer()?.append_ledger(ledger, &self.shared.index)?;
+        if let Some(syncer) = &self.syncer {
+            syncer.want();
+        }
+        Ok(())
+    }
+
+    fn ledgers(&self) -> Result<Vec<Ledger>> {
+        self.shared.refresh()?;
+        Ok(self.shared.ledgers())
+    }
+
+    fn flush(&self) -> Result<()> {
+        let Some(mut writer) = self.shared.writer() else { return Ok(()) };
+        writer.check_open()?;
+        writer.sync()
+    }
+
+    fn query(&self, query: &Query) -> Result<EventIter<'_>> {
+        Ok(Box::new(self.shared.plan(query)?))
+    }
+
+    fn stats(&self) -> Result<StoreStats> {
+        let abandoned = self.shared.refresh()? && self.shared.is_abandoned()?;
+        Ok(self.shared.stats(abandoned))
+    }
+
+    fn health(&self) -> Health {
+        let Some(writer) = &self.shared.writer else {
+            return Health::healthy("the segment store is open for reading");
+        };
+        let writer = match writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Health::healthy("the segment store is writing");
+            }
+        };
+        fault::health("segment", writer.closed.as_deref())
+    }
+
+    fn recovered(&self) -> Recovery {
+        (&self.recovery).into()
+    }
+
+    fn close(&self) -> Result<()> {
+        if let Some(syncer) = &self.syncer {
+            syncer.stop();
+        }
+        let Some(mut writer) = self.shared.writer() else { return Ok(()) };
+        if writer.closed.is_some() {
+            // Said once: what was acknowledged last may not be on stable storage.
+            return match writer.lock.take() {
+                Some(_) => writer.check_open(),
+                None => Ok(()),
+            };
+        }
+        writer.seal()?;
+        writer.closed = Some("it was closed".into());
+        writer.lock = None;
+        let mut index = self.shared.index.write().unwrap_or_else(PoisonError::into_inner);
+        writer.publish(&mut index);
+        Ok(())
+    }
+}
+
+impl Maintenance for SegmentStore {
+    fn verify(
+        &self,
+        level: VerifyLevel,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<VerifyReport> {
+        self.shared.verify(level, progress)
+    }
+}
+
+impl Drop for SegmentStore {
+    fn drop(&mut self) {
+        // What is acknowledged is written already; a segment that stays unsealed is recovered at
+        // the next opening, so that a failure here loses nothing.
+        let _ = self.close();
+    }
+}

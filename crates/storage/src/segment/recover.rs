@@ -1,0 +1,239 @@
+//! Opening for writing: sets a torn end aside, seals what was left open.
+
+use super::index::Index;
+use super::scan::{self, Gap, Scan};
+use super::writer::{Active, Writer};
+use super::{frame, names};
+use crate::codec::{EntryV1, MetaV1, Scratch};
+use crate::disk::{self, Disk, DiskFile, DiskLock, OpenMode};
+use crate::marker::{Marker, Sealed};
+use crate::seen::Seen;
+use crate::{StorageConfig, fault};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use telemetry_interfaces::{Damage, Recovery, Result};
+use telemetry_models::{ProducerId, RunId};
+
+/// What opening a store for writing had to put right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Ends of segments that were set aside. Normal after the writer was interrupted: what was
+    /// torn was not acknowledged yet (or not synced, with a durability below `batch`).
+    pub torn: Vec<TornTail>,
+    /// Damage that stays in the store. It is not normal.
+    pub damage: Vec<Damage>,
+    /// Segments that were left open and are sealed now, relative to the store.
+    pub sealed: Vec<String>,
+}
+
+impl RecoveryReport {
+    /// Whether everything was in order.
+    pub fn is_clean(&self) -> bool {
+        self.torn.is_empty() && self.damage.is_empty()
+    }
+}
+
+impl From<&RecoveryReport> for Recovery {
+    fn from(report: &RecoveryReport) -> Self {
+        let torn = report.torn.iter().map(|it| Damage {
+            file: it.file.clone(),
+            offset: it.offset,
+            length: Some(it.bytes),
+            events: None,
+            what: format!("kept in {}", it.saved_as),
+        });
+        Self { torn: torn.collect(), damage: report.damage.clone() }
+    }
+}
+
+/// The end of a segment that was not a whole block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment, relative to the store.
+    pub file: String,
+    /// Where the torn end began.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Where its bytes are kept, relative to the store.
+    pub saved_as: String,
+}
+
+/// Reads the store and prepares its writer.
+pub(super) fn recover(
+    disk: Arc<dyn Disk>,
+    config: &StorageConfig,
+    marker: Marker,
+    lock: Box<dyn DiskLock>,
+) -> Result<(Writer, Index, RecoveryReport)> {
+    let store = config.path.as_path();
+    let directory = names::directory(store);
+    disk.create_dir(&directory).map_err(|e| fault::io("make the directory", &directory, e))?;
+    let listed = disk.list(&directory).map_err(|e| fault::io("list", &directory, e))?;
+    let mut numbers: Vec<u64> = listed.iter().filter_map(|name| names::number(name)).collect();
+    numbers.sort_unstable();
+    let newest = numbers.last().copied();
+    let next = newest.into_iter().chain(marker.sealed.iter().map(|it| it.segment)).max();
+    let mut writer = Writer {
+        disk: Arc::clone(&disk),
+        store: store.to_owned(),
+        durability: config.durability,
+        segment_bytes: config.segment_bytes,
+        marker,
+        next: next.map_or(1, |number| number + 1),
+        active: None,
+        seen: Seen::default(),
+        scratch: Scratch::default(),
+        closed: None,
+        lock: Some(lock),
+    };
+    let mut report = RecoveryReport::default();
+    let mut index = Index::default();
+    let mut changed = false;
+    for number in numbers {
+        let path = names::path(store, number);
+        let file = disk.open(&path, OpenMode::Read).map_err(|e| fault::io("open", &path, e))?;
+        let size = file.size().map_err(|e| fault::io("measure", &path, e))?;
+        let mut scan = scan::load(&*file, &path, size)?;
+        let known = writer.marker.sealed.iter().any(|it| it.segment == number);
+        if !scan.sealed && !known && Some(number) == newest {
+            if scan.tail > 0 {
+                report.torn.push(set_aside(&*disk, store, number, &scan)?);
+                scan.tail = 0;
+            }
+            if scan.entries.is_empty() && scan.gaps.is_empty() {
+                disk.remove(&path).map_err(|e| fault::io("remove the empty segment", &path, e))?;
+                continue;
+            }
+            seal(&mut writer, number, &scan)?;
+            report.sealed.push(names::relative(number));
+            scan.sealed = true;
+            scan.end = writer.marker.sealed.last().map_or(scan.end, |it| it.bytes);
+        } else if scan.sealed && !known {
+            writer.marker.sealed.push(sealed(&*file, &path, number, &scan)?);
+            changed = true;
+        } else if !scan.sealed && !known && scan.tail > 0 {
+            scan.gaps.push(Gap {
+                offset: scan.end,
+                length: scan.tail,
+                events: None,
+                harmless: false,
+                what: "the segment has no end and is not the newest",
+            });
+            scan.tail = 0;
+        }
+        let seen = &mut writer.seen;
+        index.absorb(number, &scan, &mut |meta| note_streams(meta, seen));
+    }
+    writer.marker.sealed.sort_by_key(|it| it.segment);
+    if changed {
+        writer.marker.write(&*disk, store)?;
+    }
+    index.expect(&writer.marker.sealed);
+    for (number, segment) in &index.segments {
+        report.damage.extend(segment.gaps.iter().map(|gap| gap.damage(*number)));
+    }
+    Ok((writer, index, report))
+}
+
+fn note_streams(meta: &MetaV1, seen: &mut Seen) {
+    for stream in &meta.streams {
+        // Blank names cannot have been written; damage would have failed the checksum.
+        let (Ok(run), Ok(producer)) =
+            (RunId::new(stream.run.as_str()), ProducerId::new(stream.producer.as_str()))
+        else {
+            continue;
+        };
+        for range in &stream.ranges {
+            seen.insert_range(&run, &producer, *range);
+        }
+    }
+}
+
+/// Copies what follows the last whole block to a file of its own, then cuts it off.
+fn set_aside(disk: &dyn Disk, store: &Path, number: u64, scan: &Scan) -> Result<TornTail> {
+    let path = names::path(store, number);
+    let directory = names::directory(store);
+    let base = format!("{}.torn-{}", names::file(number), scan.end);
+    let mut aside = base.clone();
+    let work = |error| fault::io("set the torn end of the segment aside", &path, error);
+    let segment = disk.open(&path, OpenMode::Append).map_err(work)?;
+    let length =
+        usize::try_from(scan.tail).map_err(|_| work(io::ErrorKind::FileTooLarge.into()))?;
+    let bytes = disk::read_exact(&*segment, scan.end, length).map_err(work)?;
+    for again in 2.. {
+        match disk.open(&directory.join(&aside), OpenMode::Create) {
+            Ok(file) => {
+                file.append(&bytes).and_then(|()| file.sync()).map_err(work)?;
+                break;
+            }
+            // An earlier recovery was interrupted after this point: nothing is written over.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                aside = format!("{base}-{again}");
+            }
+            Err(error) => return Err(work(error)),
+        }
+    }
+    disk.sync_dir(&directory).map_err(work)?;
+    segment.truncate(scan.end).and_then(|()| segment.sync()).map_err(work)?;
+    Ok(TornTail {
+        file: names::relative(number),
+        offset: scan.end,
+        bytes: scan.tail,
+        saved_as: format!("{}/{aside}", names::DIRECTORY),
+    })
+}
+
+/// Seals a segment that was left open.
+fn seal(writer: &mut Writer, number: u64, scan: &Scan) -> Result<()> {
+    let path = names::path(&writer.store, number);
+    let reading = |error| fault::io("read the segment", &path, error);
+    let file = writer.disk.open(&path, OpenMode::Append).map_err(reading)?;
+    let hasher = frame::hash(&*file, scan.end).map_err(reading)?;
+    writer.active = Some(Active {
+        number,
+        file,
+        length: scan.end,
+        hasher,
+        entries: scan.entries.clone(),
+        events: events(&scan.entries),
+    });
+    writer.seal()
+}
+
+/// What the manifest should say of a segment that was sealed just before the writer was
+/// interrupted.
+fn sealed(file: &dyn DiskFile, path: &Path, number: u64, scan: &Scan) -> Result<Sealed> {
+    let trailer = frame::Trailer::read(file, scan.end)
+        .map_err(|error| fault::io("read the segment", path, error))?;
+    let blake3 = trailer.map_or([0; 32], |trailer| trailer.blake3);
+    Ok(Sealed {
+        segment: number,
+        bytes: scan.end,
+        blocks: scan.entries.len() as u64,
+        events: events(&scan.entries),
+        blake3: blake3::Hash::from_bytes(blake3).to_hex().to_string(),
+    })
+}
+
+fn events(entries: &[EntryV1]) -> u64 {
+    entries
+        .iter()
+        .filter(|entry| entry.kind == frame::EVENTS)
+        .filter_map(|entry| MetaV1::from_bytes(&entry.meta).ok())
+        .map(|meta| u64::from(meta.events))
+        .sum()
+}
+
+impl Gap {
+    pub(super) fn damage(&self, segment: u64) -> Damage {
+        Damage {
+            file: names::relative(segment),
+            offset: self.offset,
+            length: Some(self.length),
+            events: self.events,
+            what: self.what.into(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Finds out what a segment file holds.
+
+use super::frame::{self, FileHeader, Found, Trailer};
+use crate::codec::{EntryV1, FooterV1, MetaV1};
+use crate::disk::{DiskFile, read_exact};
+use crate::fault;
+use std::io;
+use std::path::Path;
+use telemetry_interfaces::Result;
+
+/// What was found in a segment file, or in a part of it.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    pub(crate) entries: Vec<EntryV1>,
+    pub(crate) gaps: Vec<Gap>,
+    /// Everything in front of this offset is a block, a gap or the file header.
+    pub(crate) end: u64,
+    /// What follows `end`, in bytes: the beginning of a block or damage.
+    pub(crate) tail: u64,
+    pub(crate) sealed: bool,
+}
+
+/// Bytes between blocks that should be blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    /// Events lost with it, when known.
+    pub(crate) events: Option<u64>,
+    /// Whether nothing that was stored is lost with it.
+    pub(crate) harmless: bool,
+    pub(crate) what: &'static str,
+}
+
+/// Reads a segment from its beginning: by its footer when it has one, block by block otherwise.
+pub(crate) fn load(file: &dyn DiskFile, path: &Path, size: u64) -> Result<Scan> {
+    let reading = |error| fault::io("read the segment", path, error);
+    let header_len = frame::FILE_HEADER_LEN as u64;
+    let header = read_exact(file, 0, header_len.min(size) as usize).map_err(reading)?;
+    let header = match frame::parse_file_header(&header) {
+        FileHeader::Newer(found) => {
+            return Err(fault::newer(path, found.into(), frame::VERSION.into()));
+        }
+        FileHeader::Good(_) => None,
+        FileHeader::Bad if size < header_len => {
+            return Ok(Scan { tail: size, ..Scan::default() });
+        }
+        FileHeader::Bad => Some(Gap {
+            offset: 0,
+            length: header_len,
+            events: Some(0),
+            harmless: true,
+            what: "the file header is damaged",
+        }),
+    };
+    let mut scan = match from_footer(file, size).map_err(reading)? {
+        Some(scan) => scan,
+        None => blocks(file, header_len, size).map_err(reading)?,
+    };
+    scan.gaps.splice(0..0, header);
+    Ok(scan)
+}
+
+/// The content of a sealed segment according to its footer; `None` when there is none that can be
+/// trusted.
+pub(crate) fn from_footer(file: &dyn DiskFile, size: u64) -> io::Result<Option<Scan>> {
+    let Some(trailer) = Trailer::read(file, size)? else { return Ok(None) };
+    let footer_end = size - frame::TRAILER_LEN as u64;
+    let Found::Block(block) = frame::read_block(file, trailer.footer, footer_end)? else {
+        return Ok(None);
+    };
+    if block.kind != frame::FOOTER || trailer.footer + block.length != footer_end {
+        return Ok(None);
+    }
+    let Ok(footer) = FooterV1::from_bytes(&block.body) else { return Ok(None) };
+    let mut scan = Scan { entries: footer.blocks, end: size, sealed: true, ..Scan::default() };
+    let mut expected = frame::FILE_HEADER_LEN as u64;
+    for entry in &scan.entries {
+        if entry.offset > expected {
+            scan.gaps.push(unreadable(expected, entry.offset));
+        }
+        expected = entry.offset.saturating_add(entry.length);
+    }
+    if trailer.footer > expected {
+        scan.gaps.push(unreadable(expected, trailer.footer));
+    }
+    Ok(Some(scan))
+}
+
+/// Reads block by block, from a place where one begins.
+pub(crate) fn blocks(file: &dyn DiskFile, from: u64, size: u64) -> io::Result<Scan> {
+    let mut scan = Scan { end: from, ..Scan::default() };
+    while scan.end < size {
+        let at = scan.end;
+        match frame::read_block(file, at, size)? {
+            Found::Block(block) if block.kind == frame::FOOTER => {
+                let end = at + block.length + frame::TRAILER_LEN as u64;
+                if end <= size && Trailer::read(file, end)?.is_some() {
+                    scan.sealed = true;
+                    scan.end = end;
+                    if size > end {
+                        scan.gaps.push(Gap {
+                            offset: end,
+                            length: size - end,
+                            events: Some(0),
+                            harmless: true,
+                            what: "bytes after the end of the segment",
+                        });
+                        scan.end = size;
+                    }
+                }
+                break;
+            }
+            Found::Block(block) => {
+                scan.end += block.length;
+                scan.entries.push(EntryV1 {
+                    offset: at,
+                    length: block.length,
+                    kind: block.kind,
+                    meta: block.meta,
+                });
+            }
+            Found::BadBody { meta, kind, length } if at + length < size => {
+                let events = (kind == frame::EVENTS)
+                    .then(|| MetaV1::from_bytes(&meta).ok().map(|meta| meta.events.into()))
+                    .flatten();
+                scan.gaps.push(Gap {
+                    offset: at,
+                    length,
+                    events,
+                    harmless: false,
+                    what: "a block does not match its checksum",
+                });
+                scan.end += length;
+            }
+            Found::BadBody { .. } | Found::Nothing => {
+                let Some(next) = frame::find_block(file, at + 1, size)? else { break };
+                // A writer may have finished this block and the next since the first look.
+                if let Found::Block(_) = frame::read_block(file, at, size)? {
+                    continue;
+                }
+                scan.gaps.push(unreadable(at, next));
+                scan.end = next;
+            }
+        }
+    }
+    scan.tail = size - scan.end;
+    Ok(scan)
+}
+
+fn unreadable(from: u64, to: u64) -> Gap {
+    Gap {
+        offset: from,
+        length: to - from,
+        events: None,
+        harmless: false,
+        what: "bytes that are not a block",
+    }
+}

@@ -1,0 +1,268 @@
+//! Checks a store against its checksums and, on request, every event.
+
+use super::frame::{self, FileHeader, Found, Trailer};
+use super::scan::{self, Scan};
+use super::{Shared, names};
+use crate::codec::{BlockReader, MetaV1, ledger_from_bytes};
+use crate::disk::{self, DiskFile, OpenMode};
+use crate::fault;
+use crate::marker::{self, Marker, Sealed};
+use std::io;
+use std::sync::PoisonError;
+use telemetry_interfaces::{Damage, Result, VerifyLevel, VerifyReport};
+
+impl Shared {
+    pub(super) fn verify(
+        &self,
+        level: VerifyLevel,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<VerifyReport> {
+        let abandoned = self.refresh()?;
+        let mut report = VerifyReport::default();
+        let marker = Marker::read(&*self.disk, &self.path)?;
+        let numbers = self.list(&marker, &mut report)?;
+        let mut files = Vec::new();
+        let mut total = 0;
+        for number in numbers {
+            let path = names::path(&self.path, number);
+            let opened = self.disk.open(&path, OpenMode::Read);
+            let file = opened.map_err(|error| fault::io("open", &path, error))?;
+            let size = file.size().map_err(|error| fault::io("measure", &path, error))?;
+            total += size;
+            files.push((number, file, size));
+        }
+        for (number, file, size) in files {
+            let sealed = marker.sealed.iter().find(|it| it.segment == number);
+            let path = names::path(&self.path, number);
+            let mut check = Check { number, file: &*file, level, report: &mut report };
+            let done = check.segment(size, self.own_end(number), sealed, &mut |done| {
+                progress(done, total);
+            });
+            let tail = done.map_err(|error| fault::io("read the segment", &path, error))?;
+            if let Some((offset, length)) = tail
+                && abandoned
+                && self.is_abandoned()?
+            {
+                report.damage.push(Damage {
+                    file: names::relative(number),
+                    offset,
+                    length: Some(length),
+                    events: None,
+                    what: format!(
+                        "an unfinished end: the writer was interrupted here; {}",
+                        fault::SET_ASIDE
+                    ),
+                });
+            }
+            report.files += 1;
+            progress(report.bytes, total);
+        }
+        Ok(report)
+    }
+
+    /// How far this process has written a segment: what lies behind is a write in progress.
+    fn own_end(&self, number: u64) -> Option<u64> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        self.writer.as_ref()?;
+        index.segments.get(&number).filter(|segment| !segment.sealed).map(|segment| segment.end)
+    }
+
+    /// Segments, missing ones and foreign files.
+    fn list(&self, marker: &Marker, report: &mut VerifyReport) -> Result<Vec<u64>> {
+        let top = self.disk.list(&self.path).map_err(|e| fault::io("list", &self.path, e))?;
+        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, names::DIRECTORY];
+        for name in top.iter().filter(|name| !ours.contains(&name.as_str())) {
+            if !name.starts_with("state.db") {
+                report.notes.push(format!("{name}: not a file of the event store"));
+            }
+        }
+        let directory = names::directory(&self.path);
+        let names = match self.disk.list(&directory) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(fault::io("list", &directory, error)),
+        };
+        let mut numbers = Vec::new();
+        for name in names {
+            match names::number(&name) {
+                Some(number) => numbers.push(number),
+                None if name.contains(".seg.torn-") => {
+                    let path = directory.join(&name);
+                    let opened = self.disk.open(&path, OpenMode::Read);
+                    let bytes = opened.and_then(|file| file.size());
+                    let bytes = bytes.map_err(|error| fault::io("measure", &path, error))?;
+                    report.notes.push(format!(
+                        "{}/{name}: {bytes} bytes, the torn end of a segment that recovery set \
+                         aside; events that were not yet on stable storage may be in it",
+                        names::DIRECTORY
+                    ));
+                }
+                None => report
+                    .notes
+                    .push(format!("{}/{name}: not a file of the event store", names::DIRECTORY)),
+            }
+        }
+        numbers.sort_unstable();
+        for sealed in marker.sealed.iter().filter(|it| !numbers.contains(&it.segment)) {
+            report.damage.push(Damage {
+                file: names::relative(sealed.segment),
+                offset: 0,
+                length: Some(sealed.bytes),
+                events: Some(sealed.events),
+                what: "the segment is missing".into(),
+            });
+        }
+        Ok(numbers)
+    }
+}
+
+/// The check of one segment.
+struct Check<'a> {
+    number: u64,
+    file: &'a dyn DiskFile,
+    level: VerifyLevel,
+    report: &'a mut VerifyReport,
+}
+
+impl Check<'_> {
+    /// Checks a segment; gives offset and length of an unfinished end.
+    fn segment(
+        &mut self,
+        size: u64,
+        own_end: Option<u64>,
+        sealed: Option<&Sealed>,
+        progress: &mut dyn FnMut(u64),
+    ) -> io::Result<Option<(u64, u64)>> {
+        let header_len = frame::FILE_HEADER_LEN as u64;
+        let end = own_end.filter(|end| *end > 0).unwrap_or(size);
+        if end < header_len {
+            self.report.bytes += end;
+            self.seal(&Scan::default(), end, 0, sealed)?;
+            return Ok((end > 0 && sealed.is_none()).then_some((0, end)));
+        }
+        match frame::parse_file_header(&disk::read_exact(self.file, 0, frame::FILE_HEADER_LEN)?) {
+            FileHeader::Good(number) if number == self.number => {}
+            FileHeader::Good(number) => {
+                self.damage(0, header_len, Some(0), format!("the file says it is segment {number}"))
+            }
+            _ => self.damage(0, header_len, Some(0), "the file header is damaged"),
+        }
+        let scan = scan::blocks(self.file, header_len, end)?;
+        for gap in &scan.gaps {
+            self.damage(gap.offset, gap.length, gap.events, gap.what);
+        }
+        let events_before = self.report.events;
+        for entry in &scan.entries {
+            self.block(entry.offset, end)?;
+            progress(self.report.bytes + entry.offset + entry.length);
+        }
+        self.report.bytes += end;
+        let events = self.report.events - events_before;
+        self.seal(&scan, end, events, sealed)?;
+        let unfinished = !scan.sealed && sealed.is_none() && scan.tail > 0;
+        Ok(unfinished.then_some((scan.end, scan.tail)))
+    }
+
+    fn block(&mut self, offset: u64, end: u64) -> io::Result<()> {
+        let Found::Block(block) = frame::read_block(self.file, offset, end)? else {
+            self.damage(offset, 0, None, "a block does not match its checksum");
+            return Ok(());
+        };
+        self.report.blocks += 1;
+        let checked = match block.kind {
+            frame::EVENTS => self.events(&block),
+            frame::LEDGER => ledger_from_bytes(&block.meta).map(drop),
+            kind => Err(format!("a block of unknown kind {kind}")),
+        };
+        if let Err(what) = checked {
+            self.damage(offset, block.length, None, what);
+        }
+        Ok(())
+    }
+
+    fn events(&mut self, block: &frame::Block) -> Result<(), String> {
+        let meta = MetaV1::from_bytes(&block.meta)?;
+        self.report.events += u64::from(meta.events);
+        if self.level == VerifyLevel::Quick {
+            return Ok(());
+        }
+        let mut reader = BlockReader::new(&meta, &block.body)?;
+        let mut selectors = vec![0u32; meta.selectors.len()];
+        let (mut first, mut last, mut events) = (i64::MAX, i64::MIN, 0u32);
+        while let Some(event) = reader.next(|_, selector, _| {
+            if let Some(count) = selectors.get_mut(selector as usize) {
+                *count += 1;
+            }
+            true
+        }) {
+            let Some(event) = event? else { continue };
+            event.validate().map_err(|invalid| format!("event {}: {invalid}", event.id))?;
+            first = first.min(event.timestamp.as_nanos());
+            last = last.max(event.timestamp.as_nanos());
+            events += 1;
+        }
+        let counted = meta.selectors.iter().map(|(_, count)| *count).eq(selectors);
+        if events != meta.events || first != meta.first || last != meta.last || !counted {
+            return Err("a block's description does not agree with its events".into());
+        }
+        Ok(())
+    }
+
+    /// Checks trailer, footer, hash and manifest.
+    fn seal(
+        &mut self,
+        scan: &Scan,
+        end: u64,
+        events: u64,
+        sealed: Option<&Sealed>,
+    ) -> io::Result<()> {
+        let in_gaps: u64 = scan.gaps.iter().filter_map(|gap| gap.events).sum();
+        if let Some(sealed) = sealed
+            && end < sealed.bytes
+        {
+            let lost = sealed.events.saturating_sub(events + in_gaps);
+            let what = format!("the segment ends at byte {end}, it had {} bytes", sealed.bytes);
+            self.damage(end, sealed.bytes - end, Some(lost), what);
+            return Ok(());
+        }
+        if !scan.sealed {
+            if let Some(sealed) = sealed {
+                let lost = sealed.events.saturating_sub(events + in_gaps);
+                let what = "the end of the sealed segment is damaged";
+                self.damage(scan.end, scan.tail, Some(lost), what);
+            }
+            return Ok(());
+        }
+        let trailer_at = end.saturating_sub(frame::TRAILER_LEN as u64);
+        let Some(trailer) = Trailer::read(self.file, end)? else {
+            self.damage(trailer_at, end - trailer_at, Some(0), "the trailer is damaged");
+            return Ok(());
+        };
+        let by_footer = scan::from_footer(self.file, end)?;
+        if by_footer.is_none_or(|footer| footer.entries != scan.entries) {
+            self.damage(
+                trailer.footer,
+                trailer_at.saturating_sub(trailer.footer),
+                Some(0),
+                "the index does not agree with the blocks",
+            );
+        }
+        let hash = frame::hash(self.file, trailer_at)?.finalize();
+        if hash != blake3::Hash::from_bytes(trailer.blake3) {
+            self.damage(0, trailer_at, None, "the segment does not match its BLAKE3 hash");
+        } else if sealed.is_some_and(|it| it.blake3 != hash.to_hex().as_str() || it.bytes != end) {
+            self.damage(0, end, None, "this is not the segment that the manifest speaks of");
+        }
+        Ok(())
+    }
+
+    fn damage(&mut self, offset: u64, length: u64, events: Option<u64>, what: impl Into<String>) {
+        self.report.damage.push(Damage {
+            file: names::relative(self.number),
+            offset,
+            length: Some(length),
+            events,
+            what: what.into(),
+        });
+    }
+}

@@ -1,0 +1,248 @@
+//! Appends to the newest segment and seals it.
+
+use super::frame::{self, Trailer};
+use super::index::Index;
+use super::names;
+use crate::codec::{BlockBuilder, Encoded, EntryV1, FooterV1, Scratch, ledger_to_bytes};
+use crate::disk::{Disk, DiskFile, DiskLock, OpenMode};
+use crate::fault;
+use crate::marker::{Marker, Sealed};
+use crate::seen::Seen;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use telemetry_interfaces::{Ack, Code, Durability, Error, ErrorKind, Ledger, Result};
+use telemetry_models::Event;
+
+/// The one writer of a store.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) store: PathBuf,
+    pub(crate) durability: Durability,
+    pub(crate) segment_bytes: u64,
+    pub(crate) marker: Marker,
+    pub(crate) next: u64,
+    pub(crate) active: Option<Active>,
+    pub(crate) seen: Seen,
+    pub(crate) scratch: Scratch,
+    /// Why nothing more is taken.
+    pub(crate) closed: Option<String>,
+    /// Held until the store is closed.
+    pub(crate) lock: Option<Box<dyn DiskLock>>,
+}
+
+/// The segment that grows.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) number: u64,
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) length: u64,
+    pub(crate) hasher: blake3::Hasher,
+    pub(crate) entries: Vec<EntryV1>,
+    pub(crate) events: u64,
+}
+
+impl Writer {
+    pub(crate) fn check_open(&self) -> Result<()> {
+        self.closed.as_ref().map_or(Ok(()), |reason| Err(fault::closed(&self.store, reason)))
+    }
+
+    pub(crate) fn append(&mut self, batch: &[Event], index: &RwLock<Index>) -> Result<Ack> {
+        self.check_open()?;
+        let admitted = self.seen.admit(batch);
+        let (fresh, duplicates) = (admitted.fresh, admitted.duplicates);
+        let written = blocks(&mut self.scratch, &fresh).and_then(|blocks| {
+            let frames = blocks.iter().map(|it| (frame::EVENTS, &it.meta_bytes[..], &it.body[..]));
+            let (number, offsets) = self.write(frames, fresh.len() as u64)?;
+            let mut index = index.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for (block, offset) in blocks.iter().zip(offsets) {
+                index.push(number, offset, &block.meta);
+            }
+            self.publish(&mut index);
+            Ok(())
+        });
+        if let Err(error) = written {
+            self.seen.revoke(&fresh);
+            return Err(error);
+        }
+        Ok(Ack { stored: fresh.len() as u64, duplicates, durability: self.durability })
+    }
+
+    pub(crate) fn append_ledger(&mut self, ledger: &Ledger, index: &RwLock<Index>) -> Result<()> {
+        self.check_open()?;
+        let meta = ledger_to_bytes(ledger).map_err(unstorable)?;
+        let (number, _) = self.write(std::iter::once((frame::LEDGER, &meta[..], &[][..])), 0)?;
+        let mut index = index.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        index.segments.entry(number).or_default().ledgers.push(ledger.clone());
+        self.publish(&mut index);
+        Ok(())
+    }
+
+    /// Tells readers in this process how far the files go.
+    pub(crate) fn publish(&self, index: &mut Index) {
+        if let Some(sealed) = self.marker.sealed.last() {
+            let segment = index.segments.entry(sealed.segment).or_default();
+            segment.sealed = true;
+            segment.end = sealed.bytes;
+        }
+        if let Some(active) = &self.active {
+            index.segments.entry(active.number).or_default().end = active.length;
+        }
+    }
+
+    /// Writes blocks in one go, whole or not at all; gives the segment and their offsets.
+    fn write<'b>(
+        &mut self,
+        blocks: impl Iterator<Item = (u8, &'b [u8], &'b [u8])>,
+        events: u64,
+    ) -> Result<(u64, Vec<u64>)> {
+        let mut bytes = Vec::new();
+        let mut entries: Vec<EntryV1> = blocks
+            .map(|(kind, meta, body)| {
+                let offset = bytes.len() as u64;
+                let length = frame::frame(kind, meta, body, &mut bytes);
+                EntryV1 { offset, length, kind, meta: meta.to_vec() }
+            })
+            .collect();
+        if entries.is_empty() {
+            return Ok((0, Vec::new()));
+        }
+        let room = self.segment_bytes;
+        let overfull = |it: &Active| {
+            !it.entries.is_empty() && it.length.saturating_add(bytes.len() as u64) > room
+        };
+        if self.active.as_ref().is_some_and(overfull) {
+            self.seal()?;
+        }
+        self.ensure_active()?;
+        let active = self.active.as_mut().expect("ensured above");
+        let path = names::path(&self.store, active.number);
+        if let Err(error) = active.file.append(&bytes) {
+            let failure = fault::io("write to the segment", &path, error);
+            if let Err(error) = active.file.truncate(active.length) {
+                self.closed = Some(format!("a failed write could not be taken back ({error})"));
+            }
+            return Err(failure);
+        }
+        if self.durability == Durability::Batch {
+            self.sync()?;
+        }
+        let active = self.active.as_mut().expect("ensured above");
+        active.hasher.update(&bytes);
+        let offsets: Vec<u64> = entries.iter().map(|entry| active.length + entry.offset).collect();
+        for (entry, offset) in entries.iter_mut().zip(&offsets) {
+            entry.offset = *offset;
+        }
+        active.entries.append(&mut entries);
+        active.length += bytes.len() as u64;
+        active.events += events;
+        Ok((active.number, offsets))
+    }
+
+    fn ensure_active(&mut self) -> Result<()> {
+        if self.active.is_some() {
+            return Ok(());
+        }
+        let number = self.next;
+        let path = names::path(&self.store, number);
+        let create = || {
+            let file = self.disk.open(&path, OpenMode::Create)?;
+            let header = frame::file_header(number);
+            let begun = file
+                .append(&header)
+                .and_then(|()| self.disk.sync_dir(&names::directory(&self.store)));
+            if let Err(error) = begun {
+                // Nothing was acknowledged from it; without it the next try can have the name.
+                let _ = self.disk.remove(&path);
+                return Err(error);
+            }
+            Ok((file, header))
+        };
+        let (file, header) = create().map_err(|e| fault::io("begin a segment", &path, e))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&header);
+        self.next += 1;
+        self.active = Some(Active {
+            number,
+            file,
+            length: header.len() as u64,
+            hasher,
+            entries: Vec::new(),
+            events: 0,
+        });
+        Ok(())
+    }
+
+    /// Brings the active segment to stable storage. A failure closes the store for good: the
+    /// kernel may have dropped the pages, so trying again could succeed without them.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        let Some(active) = &self.active else { return Ok(()) };
+        match active.file.sync() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let path = names::path(&self.store, active.number);
+                Err(self.poison(&path, &error))
+            }
+        }
+    }
+
+    pub(crate) fn poison(&mut self, path: &Path, error: &std::io::Error) -> Error {
+        let reason = format!("fsync of {} failed: {error}", path.display());
+        let fault = fault::closed(&self.store, &reason)
+            .cure("check the disk, then open the store again: it recovers what is readable");
+        self.closed = Some(reason);
+        fault
+    }
+
+    /// Ends the active segment: footer, trailer, fsync, manifest.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        let Some(active) = &mut self.active else { return Ok(()) };
+        let path = names::path(&self.store, active.number);
+        let footer = FooterV1 { blocks: std::mem::take(&mut active.entries) };
+        let encoded = footer.to_bytes();
+        active.entries = footer.blocks;
+        let mut bytes = Vec::new();
+        frame::frame(frame::FOOTER, &[], &encoded.map_err(unstorable)?, &mut bytes);
+        let mut hasher = active.hasher.clone();
+        hasher.update(&bytes);
+        let hash = hasher.finalize();
+        let trailer = Trailer { footer: active.length, blake3: *hash.as_bytes() };
+        bytes.extend(trailer.to_bytes());
+        if let Err(error) = active.file.append(&bytes) {
+            let failure = fault::io("seal the segment", &path, error);
+            if let Err(error) = active.file.truncate(active.length) {
+                self.closed = Some(format!("a failed write could not be taken back ({error})"));
+            }
+            return Err(failure);
+        }
+        self.sync()?;
+        if let Some(active) = self.active.take() {
+            self.marker.sealed.push(Sealed {
+                segment: active.number,
+                bytes: active.length + bytes.len() as u64,
+                blocks: active.entries.len() as u64,
+                events: active.events,
+                blake3: hash.to_hex().to_string(),
+            });
+        }
+        self.marker.write(&*self.disk, &self.store)
+    }
+}
+
+/// Turns events into blocks.
+fn blocks(scratch: &mut Scratch, events: &[&Event]) -> Result<Vec<Encoded>> {
+    let mut blocks = Vec::new();
+    let mut rest = events.iter().peekable();
+    while rest.peek().is_some() {
+        let mut builder = BlockBuilder::new(scratch);
+        while let Some(event) = rest.next_if(|_| !builder.is_full()) {
+            builder.push(event).map_err(|fault| unstorable(fault).with("event", &event.id))?;
+        }
+        blocks.extend(builder.finish().map_err(unstorable)?);
+    }
+    Ok(blocks)
+}
+
+fn unstorable(fault: String) -> Error {
+    Error::new(ErrorKind::Invalid, Code::InvalidEvent, format!("cannot be stored: {fault}"))
+}

@@ -1,0 +1,46 @@
+use std::rc::Rc;
+use telemetry_interfaces::EventStore;
+use telemetry_storage::{Backend, StorageConfig, open, open_existing_read_only};
+use telemetry_testkit::conformance::{Harness, event_store};
+
+fn check(backend: Backend) {
+    event_store(&|| {
+        let directory = Rc::new(tempfile::tempdir().unwrap());
+        let config = StorageConfig {
+            backend,
+            // Small, so that every workload has several segments.
+            segment_bytes: 16 << 10,
+            ..StorageConfig::at(directory.path().join("store"))
+        };
+        let persistent = backend != Backend::Memory;
+        let (its, path) = (Rc::clone(&directory), config.path.clone());
+        let open_reader = move || -> Box<dyn EventStore> {
+            let _kept = &its;
+            open_existing_read_only(&path).unwrap()
+        };
+        Harness {
+            open: Box::new(move || {
+                let _kept = &directory;
+                open(&config).unwrap()
+            }),
+            open_reader: persistent.then(|| Box::new(open_reader) as _),
+        }
+    });
+}
+
+#[test]
+fn memory() {
+    check(Backend::Memory);
+}
+
+#[cfg(feature = "segment")]
+#[test]
+fn segment() {
+    check(Backend::Segment);
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json() {
+    check(Backend::Json);
+}

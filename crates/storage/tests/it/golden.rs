@@ -1,0 +1,214 @@
+//! A segment written by version 1 stays readable for ever.
+
+use crate::all;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry_interfaces::{DropReason, EventStore, Ledger, Maintenance, VerifyLevel};
+use telemetry_models::{
+    Attempt, AttemptOutcome, Confidence, CorrelationId, ErrorInfo, Event, EventId, EventIds,
+    OperationKind, Outcome, PageContext, ProducerId, RunId, SelectorName, SessionId, ShadowProbe,
+    StrategyKind, Timestamp, Viewport,
+};
+use telemetry_storage::{SegmentStore, StorageConfig};
+
+const MARKER: &str = r#"{"format": "telemetry-store", "version": 1, "backend": "segment"}"#;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/segment-v1.seg")
+}
+
+/// Every field, every word of every vocabulary, present and absent. Never change these: the file
+/// holds them.
+fn fixed_events() -> Vec<Event> {
+    let name = |text: &str| SelectorName::new(text).unwrap();
+    let run = RunId::new("run-1").unwrap();
+    let producer = ProducerId::new("producer-1").unwrap();
+    let ids = EventIds::new(&run, &producer);
+    let outcomes = [
+        Outcome::Success,
+        Outcome::NotFound,
+        Outcome::LowConfidence,
+        Outcome::Ambiguous,
+        Outcome::ValidationFailed,
+        Outcome::InvalidSelector,
+        Outcome::Timeout,
+        Outcome::NavigationFailed,
+        Outcome::Blocked,
+        Outcome::TargetClosed,
+        Outcome::EngineError,
+        Outcome::Cancelled,
+        Outcome::Panicked,
+        Outcome::ExpectedAbsent,
+    ];
+    let operations = [
+        OperationKind::Resolution,
+        OperationKind::Validation,
+        OperationKind::Execution,
+        OperationKind::Cleanup,
+    ];
+    let tries = [
+        AttemptOutcome::LowConfidence,
+        AttemptOutcome::Empty,
+        AttemptOutcome::Ambiguous,
+        AttemptOutcome::ValidationFailed,
+        AttemptOutcome::Timeout,
+        AttemptOutcome::InvalidSelector,
+        AttemptOutcome::Detached,
+        AttemptOutcome::Error,
+        AttemptOutcome::Skipped,
+    ];
+    let mut events: Vec<Event> = outcomes
+        .iter()
+        .enumerate()
+        .map(|(at, outcome)| {
+            Event::new(
+                EventId::from_u128(at as u128 + 1),
+                name(["shop.title", "shop.price", "größe"][at % 3]),
+                Timestamp::from_nanos(1_767_225_600_000_000_000 + at as i64 * 1_000_000_007),
+                operations[at % operations.len()],
+                *outcome,
+            )
+        })
+        .collect();
+    let page = Arc::new(PageContext {
+        session: Some(SessionId::new("session-1").unwrap()),
+        tab: Some("tab-1".into()),
+        url: Some("https://www.shop.example:8080/product/1?x=y".into()),
+        url_template: Some("/product/{id}".into()),
+        title: Some("Größe \u{1F600}".into()),
+        user_agent: Some("".into()),
+        viewport: Some(Viewport { width: 1920, height: 1080 }),
+        entered_at: Some(Timestamp::MIN),
+    });
+    for (at, event) in events.iter_mut().enumerate().skip(4) {
+        event.run = Some(run.clone());
+        event.producer = Some(producer.clone());
+        event.sequence = Some(at as u64 * 3);
+        event.id = ids.id(at as u64 * 3);
+        event.page = Some(page.clone());
+        event.engine = Some("engine 1.2".into());
+    }
+    let full = &mut events[0];
+    full.id = EventId::new("not a uuid").unwrap();
+    full.correlation_id = Some(CorrelationId::from_u128(u128::MAX));
+    full.selector_version = Some(u32::MAX);
+    full.attempts = tries
+        .iter()
+        .map(|outcome| {
+            Attempt::new(
+                StrategyKind::new(["css", "xpath", "own"][*outcome as usize % 3]),
+                *outcome,
+            )
+        })
+        .collect();
+    full.attempts.push(Attempt {
+        kind: StrategyKind::Adaptive,
+        text: Some("span.price".into()),
+        outcome: AttemptOutcome::Accepted,
+        duration: Some(Duration::from_nanos(1_234_567_891)),
+        elements: Some(2),
+        confidence: Confidence::from_millionths(987_654),
+        shadow: None,
+    });
+    full.attempts.push(Attempt {
+        shadow: Some(ShadowProbe { probability: Confidence::from_millionths(1).unwrap() }),
+        ..full.attempts[9].clone()
+    });
+    full.timing.resolution = Some(Duration::from_secs(300));
+    full.timing.strategies = Some(Duration::ZERO);
+    full.timing.total = Some(Duration::from_nanos(u64::MAX));
+    full.resources.memory_mb = Some(0.1);
+    full.resources.cpu_percent = Some(100.0);
+    full.resources.network_requests = Some(0);
+    full.resources.dom_operations = Some(u32::MAX);
+    full.quality.confidence = Some(Confidence::ZERO);
+    full.quality.elements_found = Some(1);
+    full.quality.validation_passed = Some(false);
+    full.quality.drift_detected = Some(true);
+    full.error = Some(ErrorInfo {
+        kind: "timeout".into(),
+        message: Some("after 5 s".into()),
+        stack: Some("at a\n  at b".into()),
+        retry_attempts: Some(0),
+        fallback_attempts: Some(3),
+        recovery_successful: Some(true),
+    });
+    full.attributes = BTreeMap::from([("a".into(), "".into()), ("".into(), "b".into())]);
+    events[1].error = Some(ErrorInfo { kind: "not_found".into(), ..ErrorInfo::default() });
+    events[1].correlation_id = Some(CorrelationId::new("visit 7").unwrap());
+    events[2].page = Some(Arc::new(PageContext::default()));
+    events[2].run = Some(RunId::new("alone").unwrap());
+    events[3].timestamp = Timestamp::MAX;
+    events[3].sequence = Some(u64::MAX);
+    events
+}
+
+fn fixed_ledger() -> Ledger {
+    let reasons = [
+        DropReason::QueueFull,
+        DropReason::Displaced,
+        DropReason::Sampled,
+        DropReason::Invalid,
+        DropReason::StoreFailed,
+        DropReason::Closed,
+    ];
+    Ledger {
+        run: Some(RunId::new("run-1").unwrap()),
+        producer: None,
+        at: Timestamp::from_millis(1_767_225_700_000),
+        recorded: 40,
+        stored: 14,
+        spooled: 3,
+        in_flight: 2,
+        dropped: reasons.into_iter().zip(1..).collect(),
+    }
+}
+
+fn write(store: &Path) {
+    let store = SegmentStore::open(&StorageConfig::at(store)).unwrap();
+    let events = fixed_events();
+    store.append(&events[..9]).unwrap();
+    store.append_ledger(&fixed_ledger()).unwrap();
+    store.append(&events[9..]).unwrap();
+    store.close().unwrap();
+}
+
+fn check(store: &Path) {
+    let mut expected = fixed_events();
+    expected.sort_by_key(|event| event.timestamp);
+    let reader = SegmentStore::open_read_only(store).unwrap();
+    assert_eq!(all(&reader), expected);
+    assert_eq!(reader.ledgers().unwrap(), [fixed_ledger()]);
+    let report = reader.verify(VerifyLevel::Quick, &mut |_, _| {}).unwrap();
+    assert_eq!(report.damage, []);
+    assert_eq!((report.events, report.blocks), (14, 3));
+    let writer = SegmentStore::open(&StorageConfig::at(store)).unwrap();
+    assert!(writer.recovery().is_clean());
+    assert_eq!(writer.append(&fixed_events()[4..]).unwrap().duplicates, 10);
+}
+
+/// Set `STORAGE_WRITE_GOLDEN` to write the file anew: only ever right for a new version.
+#[test]
+fn version_1() {
+    let directory = tempfile::tempdir().unwrap();
+    if std::env::var_os("STORAGE_WRITE_GOLDEN").is_some() {
+        write(directory.path());
+        fs::copy(directory.path().join("segments/00000001.seg"), golden()).unwrap();
+    }
+    let store = directory.path().join("golden");
+    fs::create_dir_all(store.join("segments")).unwrap();
+    fs::write(store.join("telemetry-store.json"), MARKER).unwrap();
+    fs::copy(golden(), store.join("segments/00000001.seg")).unwrap();
+    check(&store);
+}
+
+/// What is written now is what version 1 is: except for what zstd makes of it, byte for byte.
+#[test]
+fn todays_files_hold_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path());
+    check(directory.path());
+}

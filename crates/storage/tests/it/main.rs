@@ -1,0 +1,43 @@
+//! Event stores and state, through their public behaviour.
+
+#![allow(clippy::unwrap_used, reason = "tests end at the first surprise")]
+
+mod configuration;
+#[cfg(any(feature = "segment", feature = "json"))]
+mod conformance;
+#[cfg(feature = "segment")]
+mod crash;
+#[cfg(feature = "segment")]
+mod damage;
+#[cfg(feature = "segment")]
+mod disk;
+#[cfg(all(feature = "segment", feature = "json"))]
+mod durability;
+#[cfg(feature = "segment")]
+mod golden;
+#[cfg(feature = "json")]
+mod lines;
+#[cfg(feature = "segment")]
+mod refusals;
+#[cfg(feature = "state")]
+mod state;
+#[cfg(feature = "segment")]
+mod together;
+
+#[cfg(any(feature = "segment", feature = "json"))]
+fn events(count: u64) -> Vec<telemetry_models::Event> {
+    let config = telemetry_testkit::GeneratorConfig {
+        events: count,
+        selectors: 12,
+        sites: 3,
+        sessions: 2,
+        error_share: 0.2,
+        ..Default::default()
+    };
+    telemetry_testkit::EventGenerator::new(5, config).collect()
+}
+
+#[cfg(any(feature = "segment", feature = "json"))]
+fn all(store: &dyn telemetry_interfaces::EventStore) -> Vec<telemetry_models::Event> {
+    store.query(&telemetry_interfaces::Query::all()).unwrap().map(Result::unwrap).collect()
+}
