@@ -1,0 +1,269 @@
+use crate::SeriesMemory;
+use crate::channel::{Channel, Delivery, RetryPolicy, deliver};
+use crate::outbox::{
+    ALERTS, CHANNELS, ChannelRecord, DEAD_LETTERS, Intent, LEARNED, OUTBOX, notification,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use telemetry_interfaces::{Clock, Notification, StateChange, StateStore};
+use telemetry_models::{AlertState, AlertTransition};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Works taken together into one commit.
+const MAX_BATCH: usize = 256;
+/// A state store that refused is asked again so often.
+const SAVE_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the dispatcher is asked to do, and what its channels report.
+pub(crate) enum Work {
+    Changes(Vec<AlertTransition>),
+    Learned(Vec<SeriesMemory>),
+    Delivered(Delivery),
+    SaveAgain,
+    /// Finish what is under way within the limit, then end.
+    Finish(Duration),
+    /// Save what was decided, then end.
+    Stop,
+}
+
+impl From<Delivery> for Work {
+    fn from(delivery: Delivery) -> Self {
+        Self::Delivered(delivery)
+    }
+}
+
+/// Figures the dispatcher's thread keeps for others to read.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Works handed over and not yet taken.
+    pub(crate) waiting: AtomicU64,
+    /// Notifications under way.
+    pub(crate) under_way: AtomicU64,
+    /// Notifications accepted.
+    pub(crate) sent: AtomicU64,
+    /// Notifications given up.
+    pub(crate) dead: AtomicU64,
+    /// Changes of state that could not be saved yet.
+    pub(crate) unsaved: AtomicU64,
+    /// The latest trouble, in words.
+    pub(crate) trouble: Mutex<Option<String>>,
+}
+
+impl Figures {
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, text: String) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+}
+
+/// Saves and announces what the engine decides, on a thread of its own.
+///
+/// The order is: alert and intents in one commit, then sending, then the receipt. A store that
+/// fails does not silence alerts: they are sent, and saving is tried again.
+pub(crate) struct Dispatcher {
+    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) figures: Arc<Figures>,
+}
+
+/// What is under way on the dispatcher's thread.
+struct Desk {
+    dispatcher: Dispatcher,
+    queues: BTreeMap<String, UnboundedSender<Intent>>,
+    /// By collection and key: of several changes of one row the last one counts, so that a store
+    /// that stays away costs no more memory than there are rows.
+    unsaved: BTreeMap<(String, String), StateChange>,
+    to_send: Vec<Intent>,
+    finish_by: Option<Instant>,
+    stop: bool,
+}
+
+impl Dispatcher {
+    /// Works until told to end. `left_over` was not sent by an earlier run.
+    pub(crate) async fn run(
+        self,
+        mut inbox: UnboundedReceiver<Work>,
+        reports: UnboundedSender<Work>,
+        left_over: Vec<Intent>,
+    ) {
+        let mut queues = BTreeMap::new();
+        for channel in &self.channels {
+            let (queue, waiting) = unbounded_channel();
+            queues.insert(channel.notifier.name().to_owned(), queue);
+            tokio::spawn(deliver(channel.clone(), self.retry, waiting, reports.clone()));
+        }
+        let mut desk = Desk {
+            dispatcher: self,
+            queues,
+            unsaved: BTreeMap::new(),
+            to_send: left_over,
+            finish_by: None,
+            stop: false,
+        };
+        desk.send();
+        while !desk.is_done() {
+            let Some(work) = desk.next(&mut inbox).await else { break };
+            desk.take(work);
+            for _ in 1..MAX_BATCH {
+                let Ok(work) = inbox.try_recv() else { break };
+                desk.take(work);
+            }
+            desk.save();
+            desk.send();
+        }
+        desk.save();
+    }
+}
+
+impl Desk {
+    /// The next work; `None` when the time to finish is over.
+    async fn next(&self, inbox: &mut UnboundedReceiver<Work>) -> Option<Work> {
+        match self.finish_by {
+            Some(by) => timeout_at(by, inbox.recv()).await.ok().flatten(),
+            None if self.unsaved.is_empty() => inbox.recv().await,
+            None => timeout(SAVE_AGAIN, inbox.recv()).await.unwrap_or(Some(Work::SaveAgain)),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let idle = |count: &AtomicU64| count.load(Ordering::Relaxed) == 0;
+        let figures = self.figures();
+        self.stop
+            || (self.finish_by.is_some() && idle(&figures.under_way) && idle(&figures.waiting))
+    }
+
+    fn figures(&self) -> &Figures {
+        &self.dispatcher.figures
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Changes(changes) => {
+                self.figures().waiting.fetch_sub(1, Ordering::Relaxed);
+                for change in changes {
+                    self.change(&change);
+                }
+            }
+            Work::Learned(memories) => {
+                for memory in memories {
+                    let site = memory.site.as_deref().unwrap_or_default();
+                    self.put(LEARNED, &format!("{} {site}", memory.selector), &memory);
+                }
+            }
+            Work::Delivered(delivery) => self.delivered(delivery),
+            Work::SaveAgain => {}
+            Work::Finish(limit) => self.finish_by = Some(Instant::now() + limit),
+            Work::Stop => self.stop = true,
+        }
+    }
+
+    fn change(&mut self, change: &AlertTransition) {
+        let id = change.alert.id.as_str();
+        match change.alert.state {
+            AlertState::Inactive => self.remove(ALERTS, id),
+            _ => self.put(ALERTS, id, &change.alert),
+        }
+        if let Some(notification) = notification(change) {
+            self.announce(&notification);
+        }
+    }
+
+    fn announce(&mut self, notification: &Notification) {
+        let worst = notification.alerts.iter().map(|alert| alert.severity).max();
+        let wanted: Vec<_> = self
+            .dispatcher
+            .channels
+            .iter()
+            .filter(|channel| worst.is_none_or(|worst| worst >= channel.min_severity))
+            .map(|channel| channel.notifier.name().to_owned())
+            .collect();
+        for channel in wanted {
+            let notification = notification.clone();
+            let intent = Intent { channel, notification, error: None, tries: None };
+            self.put(OUTBOX, &intent.row(), &intent);
+            self.to_send.push(intent);
+        }
+    }
+
+    fn delivered(&mut self, delivery: Delivery) {
+        let Delivery { mut intent, tries, result } = delivery;
+        self.figures().under_way.fetch_sub(1, Ordering::Relaxed);
+        self.remove(OUTBOX, &intent.row());
+        match result {
+            Ok(receipt) => {
+                self.figures().sent.fetch_add(1, Ordering::Relaxed);
+                let record = ChannelRecord {
+                    key: intent.notification.key,
+                    at: self.dispatcher.clock.utc(),
+                    answer: receipt.answer,
+                };
+                self.put(CHANNELS, &intent.channel, &record);
+            }
+            Err(error) => {
+                self.figures().dead.fetch_add(1, Ordering::Relaxed);
+                let text = format!("channel {} gave up after {tries}: {error}", intent.channel);
+                tracing::warn!(channel = intent.channel, tries, %error, "notification given up");
+                self.figures().set_trouble(text);
+                intent.error = Some(error.to_string());
+                intent.tries = Some(tries);
+                self.put(DEAD_LETTERS, &intent.row(), &intent);
+            }
+        }
+    }
+
+    fn put(&mut self, collection: &str, key: &str, value: &impl Serialize) {
+        match serde_json::to_string(value) {
+            Ok(json) => {
+                let row = (collection.to_owned(), key.to_owned());
+                self.unsaved.insert(row, StateChange::put(collection, key, json));
+            }
+            Err(error) => {
+                tracing::error!(collection, key, %error, "cannot be written as JSON");
+                self.figures().set_trouble(format!("{collection}/{key}: {error}"));
+            }
+        }
+    }
+
+    fn remove(&mut self, collection: &str, key: &str) {
+        let row = (collection.to_owned(), key.to_owned());
+        self.unsaved.insert(row, StateChange::remove(collection, key));
+    }
+
+    fn save(&mut self) {
+        if self.unsaved.is_empty() {
+            return;
+        }
+        let changes: Vec<_> = self.unsaved.values().cloned().collect();
+        match self.dispatcher.state.commit(&changes) {
+            Ok(()) => self.unsaved.clear(),
+            Err(error) => {
+                tracing::warn!(%error, changes = changes.len(), "alert state not saved yet");
+                self.figures().set_trouble(format!("alert state not saved yet: {error}"));
+            }
+        }
+        self.figures().unsaved.store(self.unsaved.len() as u64, Ordering::Relaxed);
+    }
+
+    fn send(&mut self) {
+        for intent in std::mem::take(&mut self.to_send) {
+            let Some(queue) = self.queues.get(&intent.channel) else {
+                tracing::warn!(channel = intent.channel, "channel is gone, notification waits");
+                continue;
+            };
+            self.figures().under_way.fetch_add(1, Ordering::Relaxed);
+            if queue.send(intent).is_err() {
+                self.figures().under_way.fetch_sub(1, Ordering::Relaxed);
+                self.figures().set_trouble("a channel stopped working".to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+use crate::book::rows;
+use crate::channel::{Channel, RetryPolicy};
+use crate::dispatch::{Dispatcher, Figures, Work};
+use crate::outbox::{ALERTS, LEARNED, OUTBOX};
+use crate::{SeriesMemory, ThresholdEngine};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use telemetry_interfaces::{
+    AlertEngine, Clock, Code, Error, ErrorKind, EventConsumer, Health, Result, StateChange,
+    StateStore,
+};
+use telemetry_models::{Alert, AlertState, AlertTransition, Event, Timestamp};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// What one evaluation of time hands to the dispatcher of what was learned, in selectors x sites.
+const LEARNED_AT_ONCE: usize = 256;
+/// So many batches of changes not yet taken by the dispatcher are an overload.
+const OVERLOAD: u64 = 1000;
+
+type Hook = Box<dyn Fn(&AlertTransition) + Send>;
+
+/// Turns events into alerts, keeps them, and tells the channels.
+///
+/// The engine runs on the pipeline thread; the state store and the channels are used on a thread of
+/// the monitor's own, so the pipeline waits for neither disk nor network. On start, open alerts and
+/// what was learned are taken over from the state store, and notifications that were not accepted
+/// are sent again under their old key. What was learned of a selector is saved at the end, and
+/// within a minute after it changed, for programs that are killed. Dropping the monitor saves what was decided and does not
+/// wait for channels.
+pub struct AlertMonitor {
+    engine: ThresholdEngine,
+    hooks: Vec<Hook>,
+    /// Hooks that panicked and were taken out.
+    hooks_lost: usize,
+    changes: Vec<AlertTransition>,
+    figures: Arc<Figures>,
+    work: UnboundedSender<Work>,
+    thread: Option<(JoinHandle<()>, mpsc::Receiver<()>)>,
+}
+
+/// Collects what an [`AlertMonitor`] works with.
+pub struct AlertMonitorBuilder {
+    engine: ThresholdEngine,
+    state: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+    channels: Vec<Channel>,
+    hooks: Vec<Hook>,
+    retry: RetryPolicy,
+}
+
+impl AlertMonitorBuilder {
+    /// Adds a channel. Names must differ.
+    #[must_use]
+    pub fn channel(mut self, channel: Channel) -> Self {
+        self.channels.push(channel);
+        self
+    }
+
+    /// Adds channels, for instance those of [`channels`](crate::channels).
+    #[must_use]
+    pub fn channels(mut self, channels: impl IntoIterator<Item = Channel>) -> Self {
+        self.channels.extend(channels);
+        self
+    }
+
+    /// Calls back for every change of every alert, on the pipeline thread, in order: it must not
+    /// wait. Changes of an earlier run are not repeated. One that panics is not called again.
+    #[must_use]
+    pub fn on_change(mut self, hook: impl Fn(&AlertTransition) + Send + 'static) -> Self {
+        self.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// Sets how often and when a notification is sent again.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Takes over the state of an earlier run and begins.
+    ///
+    /// # Errors
+    /// When two channels have one name, the state cannot be read, or no thread can be started. A
+    /// single row that cannot be read is logged, left as it is and does not stop the start.
+    pub fn start(mut self) -> Result<AlertMonitor> {
+        for (at, channel) in self.channels.iter().enumerate() {
+            let name = channel.notifier.name();
+            if self.channels[..at].iter().any(|other| other.notifier.name() == name) {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    Code::Configuration,
+                    format!("found two alert channels named {name:?}, expected unique names"),
+                ));
+            }
+        }
+        let mut changes = Vec::new();
+        self.engine.tick(self.clock.utc(), &mut changes);
+        self.engine.recall(readable(rows::<SeriesMemory>(&*self.state, LEARNED)?));
+        let alerts = readable(rows::<Alert>(&*self.state, ALERTS)?);
+        let dropped: Vec<_> = alerts
+            .iter()
+            .filter(|alert| alert.state == AlertState::Pending)
+            .map(|alert| StateChange::remove(ALERTS, alert.id.as_str()))
+            .collect();
+        if !dropped.is_empty() {
+            self.state.commit(&dropped)?;
+        }
+        self.engine.restore(alerts);
+        let left_over = readable(rows(&*self.state, OUTBOX)?);
+
+        let figures = Arc::new(Figures::default());
+        let (work, inbox) = unbounded_channel();
+        let (ended, end) = mpsc::channel();
+        let dispatcher = Dispatcher {
+            state: self.state,
+            clock: self.clock,
+            channels: self.channels,
+            retry: self.retry,
+            figures: Arc::clone(&figures),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| cannot_start(error).with("part", "tokio runtime"))?;
+        let reports = work.clone();
+        let thread = std::thread::Builder::new()
+            .name("telemetry-alerts".into())
+            .spawn(move || {
+                runtime.block_on(dispatcher.run(inbox, reports, left_over));
+                runtime.shutdown_background();
+                let _ = ended.send(());
+            })
+            .map_err(|error| cannot_start(error).with("part", "thread"))?;
+        let mut monitor = AlertMonitor {
+            engine: self.engine,
+            hooks: self.hooks,
+            hooks_lost: 0,
+            changes,
+            figures,
+            work,
+            thread: Some((thread, end)),
+        };
+        monitor.publish();
+        Ok(monitor)
+    }
+}
+
+fn cannot_start(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, Code::Processing, "the alert dispatcher cannot start")
+        .source(error)
+}
+
+/// The rows that can be read; the others are logged and stay where they are.
+fn readable<T>(rows: Vec<Result<T>>) -> Vec<T> {
+    rows.into_iter()
+        .filter_map(|row| row.inspect_err(|error| tracing::warn!(%error, "row left alone")).ok())
+        .collect()
+}
+
+impl AlertMonitor {
+    /// A monitor to be configured.
+    pub fn builder(
+        engine: ThresholdEngine,
+        state: Arc<dyn StateStore>,
+        clock: Arc<dyn Clock>,
+    ) -> AlertMonitorBuilder {
+        AlertMonitorBuilder {
+            engine,
+            state,
+            clock,
+            channels: Vec::new(),
+            hooks: Vec::new(),
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    /// Alerts that are pending, firing or recovering.
+    pub fn open(&self) -> Vec<Alert> {
+        self.engine.open()
+    }
+
+    /// Notifications accepted and given up since the start.
+    pub fn delivered(&self) -> (u64, u64) {
+        let read = |figure: &std::sync::atomic::AtomicU64| figure.load(Ordering::Relaxed);
+        (read(&self.figures.sent), read(&self.figures.dead))
+    }
+
+    fn publish(&mut self) {
+        if self.changes.is_empty() {
+            return;
+        }
+        let hooks = self.hooks.len();
+        for change in &self.changes {
+            self.hooks.retain(|hook| {
+                let kept = catch_unwind(AssertUnwindSafe(|| hook(change))).is_ok();
+                if !kept {
+                    let alert = &change.alert;
+                    tracing::error!(
+                        alert = alert.id.as_str(),
+                        rule = &*alert.rule,
+                        "TEL-005 a hook panicked and is not called any more; alerting goes on"
+                    );
+                }
+                kept
+            });
+        }
+        self.hooks_lost += hooks - self.hooks.len();
+        let changes = std::mem::take(&mut self.changes);
+        self.figures.waiting.fetch_add(1, Ordering::Relaxed);
+        if self.work.send(Work::Changes(changes)).is_err() {
+            self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl EventConsumer for AlertMonitor {
+    fn name(&self) -> &str {
+        "alerting"
+    }
+
+    fn consume(&mut self, batch: &[Event]) {
+        self.engine.observe(batch, &mut self.changes);
+        self.publish();
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.engine.tick(now, &mut self.changes);
+        self.publish();
+        let learned = self.engine.take_learned(LEARNED_AT_ONCE);
+        if !learned.is_empty() {
+            // A dispatcher that ended shows in health.
+            let _ = self.work.send(Work::Learned(learned));
+        }
+    }
+
+    fn health(&self) -> Health {
+        let figure = |it: &std::sync::atomic::AtomicU64| it.load(Ordering::Relaxed);
+        let figures = &self.figures;
+        let trouble = figures.trouble().map_or(String::new(), |text| format!("; {text}"));
+        if self.work.is_closed() && self.thread.is_some() {
+            return Health::failed(Code::Processing, format!("the dispatcher ended{trouble}"));
+        }
+        if figure(&figures.waiting) > OVERLOAD {
+            let message = format!("{} batches of changes wait{trouble}", figure(&figures.waiting));
+            return Health::degraded(Code::AlertOverload, message);
+        }
+        if self.engine.untracked() > 0 {
+            let message = format!(
+                "{} events of selectors beyond the first {} were not watched; raise \
+                 alerting.max_series",
+                self.engine.untracked(),
+                self.engine.series()
+            );
+            return Health::degraded(Code::AlertOverload, message);
+        }
+        if figure(&figures.unsaved) > 0 {
+            let message = format!("{} rows not saved yet{trouble}", figure(&figures.unsaved));
+            return Health::degraded(Code::StorageUnavailable, message);
+        }
+        if self.hooks_lost > 0 {
+            let message = format!(
+                "{} hooks panicked and are not called any more; alerting goes on",
+                self.hooks_lost
+            );
+            return Health::degraded(Code::Processing, message);
+        }
+        if figure(&figures.dead) > 0 {
+            let message = format!("{} notifications given up{trouble}", figure(&figures.dead));
+            return Health::degraded(Code::Processing, message);
+        }
+        Health::healthy(format!(
+            "{} selectors watched, {} notifications sent, {} under way",
+            self.engine.series(),
+            figure(&figures.sent),
+            figure(&figures.under_way)
+        ))
+    }
+
+    fn finish(&mut self, now: Timestamp, limit: Duration) {
+        self.engine.tick(now, &mut self.changes);
+        self.publish();
+        let Some((thread, end)) = self.thread.take() else { return };
+        let _ = self.work.send(Work::Learned(self.engine.remember()));
+        let _ = self.work.send(Work::Finish(limit));
+        // The last commit may take a moment beyond the limit; a store that hangs is left behind.
+        if end.recv_timeout(limit.saturating_add(Duration::from_secs(1))).is_ok() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for AlertMonitor {
+    fn drop(&mut self) {
+        let Some((thread, end)) = self.thread.take() else { return };
+        let _ = self.work.send(Work::Stop);
+        if end.recv_timeout(Duration::from_secs(1)).is_ok() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,64 @@
+use serde::{Deserialize, Serialize};
+use telemetry_interfaces::{Notification, NotificationKind};
+use telemetry_models::{AlertState, AlertTransition};
+
+/// Collection of alerts, by id.
+pub(crate) const ALERTS: &str = "alerts";
+/// Collection of notifications that are decided but not yet accepted by their channel.
+pub(crate) const OUTBOX: &str = "outbox";
+/// Collection of notifications that were given up.
+pub(crate) const DEAD_LETTERS: &str = "dead_letters";
+/// Collection of what each channel said last, by channel name.
+pub(crate) const CHANNELS: &str = "channels";
+/// Collection of what the engine has learned, by selector and site.
+pub(crate) const LEARNED: &str = "alerting_memory";
+
+/// One notification for one channel: written before it is sent, removed when it was accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The channel's name.
+    pub channel: String,
+    /// What is to be announced; its key is the same for every try, also after a restart.
+    pub notification: Notification,
+    /// Why it was given up; only on dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Tries before it was given up; only on dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u32>,
+}
+
+impl Intent {
+    /// The key of its row.
+    pub(crate) fn row(&self) -> String {
+        format!("{}/{}", self.channel, self.notification.key)
+    }
+}
+
+/// What a channel said last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChannelRecord {
+    /// The idempotency key of the last notification it accepted.
+    pub key: String,
+    /// When, by the injected clock.
+    pub at: telemetry_models::Timestamp,
+    /// What it answered.
+    pub answer: String,
+}
+
+/// What a change of state is announced as; most are not.
+pub(crate) fn notification(change: &AlertTransition) -> Option<Notification> {
+    let (from, alert) = (change.from, &change.alert);
+    let kind = match alert.state {
+        AlertState::Firing if from == AlertState::Recovering => return None,
+        AlertState::Firing => NotificationKind::Firing,
+        AlertState::Resolved => NotificationKind::Resolved,
+        AlertState::Closed if from.is_open() => NotificationKind::Resolved,
+        _ => return None,
+    };
+    let key = match kind {
+        NotificationKind::Resolved => format!("{}-resolved", alert.id),
+        _ => format!("{}-firing-{}", alert.id, alert.severity),
+    };
+    Some(Notification { key, kind, at: change.at, alerts: vec![alert.clone()] })
+}

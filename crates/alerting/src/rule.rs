@@ -1,0 +1,368 @@
+use crate::{duration_text, template, words};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry_aggregation::WindowLimits;
+use telemetry_interfaces::{Code, Error, ErrorKind, Result, SelectorPattern};
+use telemetry_models::{Aggregate, Comparison, Severity, Signal};
+
+/// A window by time holds at most the newest so many operations.
+const MAX_SAMPLES: u32 = 1000;
+
+/// When a signal of a selector is worth an alert.
+///
+/// In TOML, one `[[alerting.rules]]` table each:
+///
+/// ```toml
+/// [[alerting.rules]]
+/// id = "checkout-slow"
+/// selector = "shop.checkout.*"
+/// signal = "duration_ms"
+/// aggregate = "p95"
+/// within = "10m"
+/// comparison = ">"
+/// fire_at = 2000
+/// clear_at = 1500
+/// for = "1m"
+/// severity = "medium"
+/// steps = [{ at = 5000, severity = "critical" }]
+/// labels = { team = "checkout" }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Unique name. A rule with the id of a profile's rule replaces that rule.
+    pub id: Arc<str>,
+    /// Which selectors; every selector by default.
+    #[serde(default = "any_selector", with = "words::pattern")]
+    pub selector: SelectorPattern,
+    /// Only this site (host and port, without `www.`); every site by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Arc<str>>,
+    /// What is watched.
+    #[serde(deserialize_with = "words::signal")]
+    pub signal: Signal,
+    /// How samples become one value; by default [`Signal::default_aggregate`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregate: Option<Aggregate>,
+    /// The window holds at most so many operations, 1 to 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u32>,
+    /// The window holds only operations younger than this, 1 s to 24 h. Without `last` it holds at
+    /// most the newest 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "duration_text::optional")]
+    pub within: Option<Duration>,
+    /// The relation of the value to `fire_at` that is trouble.
+    pub comparison: Comparison,
+    /// The alert fires from here; in the signal's unit, or a factor or difference, see `against`.
+    pub fire_at: f64,
+    /// Once firing, the alert goes on until the value passes this; `fire_at` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_at: Option<f64>,
+    /// What `fire_at`, `clear_at` and `steps` are held against.
+    #[serde(default)]
+    pub against: Against,
+    /// The selector's own past; only with an `against` that uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// The condition must hold so long before the alert fires.
+    #[serde(rename = "for", default, with = "duration_text")]
+    pub hold: Duration,
+    /// The alert goes on firing so long after the condition first stopped to hold.
+    #[serde(default, with = "duration_text")]
+    pub keep_firing_for: Duration,
+    /// Below so many operations in the window nothing is decided. By default `last`, or 3 when the
+    /// window is by time alone. Does not apply to the frequency, where silence counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_samples: Option<u32>,
+    /// How much it matters.
+    #[serde(default = "medium")]
+    pub severity: Severity,
+    /// Higher severities for worse values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<SeverityStep>,
+    /// Labels for routing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The alert's sentence instead of the built-in one; may hold `{selector}`, `{site}`,
+    /// `{rule}`, `{signal}`, `{value}`, `{threshold}`, `{samples}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// Says nothing about a selector while one of these rules fires for it, and starts afresh
+    /// afterwards: a selector that is broken need not be called flaky as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unless_firing: Vec<Arc<str>>,
+}
+
+/// What a value is held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Against {
+    /// The number itself.
+    #[default]
+    Fixed,
+    /// `fire_at` times the selector's own baseline.
+    BaselineRatio,
+    /// The selector's own baseline plus `fire_at`.
+    BaselineDelta,
+}
+
+/// The selector's own past: the same aggregate over the samples that left the window. It never
+/// contains what is tested, and it does not change while the alert is pending or open, so that it
+/// cannot sink to the trouble's level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Baseline {
+    /// Samples kept, 5 to 1,000.
+    pub samples: u32,
+    /// Without so many samples nothing is decided.
+    pub min_samples: u32,
+    /// The value must also differ from the baseline by this, in the signal's unit.
+    pub min_change: f64,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { samples: 100, min_samples: 10, min_change: 0.0 }
+    }
+}
+
+/// A higher severity for a worse value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeverityStep {
+    /// From here, in the unit of `fire_at`.
+    pub at: f64,
+    /// The alert has this severity.
+    pub severity: Severity,
+}
+
+fn any_selector() -> SelectorPattern {
+    SelectorPattern::new("*").expect("a star is not blank")
+}
+
+const fn medium() -> Severity {
+    Severity::Medium
+}
+
+impl Rule {
+    /// A rule for every selector with severity medium; it still needs a window (`last` or
+    /// `within`).
+    pub fn new(id: &str, signal: Signal, comparison: Comparison, fire_at: f64) -> Self {
+        Self {
+            id: id.into(),
+            selector: any_selector(),
+            site: None,
+            signal,
+            aggregate: None,
+            last: None,
+            within: None,
+            comparison,
+            fire_at,
+            clear_at: None,
+            against: Against::Fixed,
+            baseline: None,
+            hold: Duration::ZERO,
+            keep_firing_for: Duration::ZERO,
+            min_samples: None,
+            severity: medium(),
+            steps: Vec::new(),
+            labels: BTreeMap::new(),
+            summary: None,
+            unless_firing: Vec::new(),
+        }
+    }
+
+    /// How samples become one value.
+    pub fn aggregate(&self) -> Aggregate {
+        self.aggregate.unwrap_or_else(|| self.signal.default_aggregate())
+    }
+
+    /// How far back the rule looks.
+    pub fn window(&self) -> WindowLimits {
+        WindowLimits { last: self.last.unwrap_or(MAX_SAMPLES) as usize, within: self.within }
+    }
+
+    /// Below so many operations in the window nothing is decided.
+    pub fn min_samples(&self) -> usize {
+        self.min_samples.or(self.last).unwrap_or(3) as usize
+    }
+
+    /// The severity a value deserves, given as `fire_at` is.
+    pub fn severity_of(&self, value: f64) -> Severity {
+        let reached = self.steps.iter().filter(|step| self.comparison.holds(value, step.at));
+        reached.map(|step| step.severity).max().unwrap_or(self.severity).max(self.severity)
+    }
+
+    /// Whether the rule covers a selector on a site.
+    pub fn covers(&self, selector: &str, site: Option<&str>) -> bool {
+        self.selector.matches(selector)
+            && self.site.as_deref().is_none_or(|wanted| Some(wanted) == site)
+    }
+
+    /// Checks what the types do not guarantee.
+    ///
+    /// # Errors
+    /// TEL-004 with the rule's id, the field, what was found and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        if self.id.trim().is_empty() || self.id.chars().count() > 100 {
+            return Err(self.invalid("id", format!("{:?}", self.id), "1 to 100 characters"));
+        }
+        self.validate_window()?;
+        self.validate_aggregate()?;
+        self.validate_levels()?;
+        self.validate_baseline()?;
+        if let Some(summary) = &self.summary {
+            template::validate(summary)
+                .map_err(|(found, expected)| self.invalid("summary", found, &expected))?;
+        }
+        if self.labels.keys().any(|key| key.trim().is_empty()) {
+            return Err(self.invalid("labels", "an empty key", "non-empty keys"));
+        }
+        if self.unless_firing.contains(&self.id) {
+            return Err(self.invalid("unless_firing", "the rule itself", "ids of other rules"));
+        }
+        Ok(())
+    }
+
+    fn validate_window(&self) -> Result<()> {
+        if self.last.is_none() && self.within.is_none() {
+            return Err(self.invalid(
+                "last",
+                "no window",
+                "last (a number of operations) or within (a duration), or both",
+            ));
+        }
+        if let Some(last) = self.last {
+            self.in_range("last", last, 1..=MAX_SAMPLES)?;
+        }
+        if let Some(within) = self.within
+            && !(Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&within)
+        {
+            return Err(self.invalid("within", duration_text::show(within), "1s to 24h"));
+        }
+        if let Some(min) = self.min_samples {
+            self.in_range("min_samples", min, 1..=self.last.unwrap_or(MAX_SAMPLES))?;
+        }
+        Ok(())
+    }
+
+    fn validate_aggregate(&self) -> Result<()> {
+        let aggregate = self.aggregate();
+        if self.signal == Signal::Frequency {
+            if aggregate != Aggregate::Rate {
+                return Err(self.invalid("aggregate", aggregate, "rate, for the frequency"));
+            }
+            if self.within.is_none() {
+                return Err(self.invalid(
+                    "within",
+                    "nothing",
+                    "a duration, because a frequency needs to know over what time",
+                ));
+            }
+        } else if aggregate == Aggregate::Rate && !self.signal.is_share() {
+            return Err(self.invalid(
+                "aggregate",
+                format!("rate of {}", self.signal),
+                "mean, min, max, count or a quantile; a rate needs a share such as error_rate",
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_levels(&self) -> Result<()> {
+        self.level("fire_at", self.fire_at)?;
+        if let Some(clear_at) = self.clear_at {
+            self.level("clear_at", clear_at)?;
+            let (right, expected) = match self.comparison {
+                Comparison::Above | Comparison::AtLeast => {
+                    (clear_at <= self.fire_at, format!("at most fire_at ({})", self.fire_at))
+                }
+                Comparison::Below | Comparison::AtMost => {
+                    (clear_at >= self.fire_at, format!("at least fire_at ({})", self.fire_at))
+                }
+                Comparison::Equal | Comparison::NotEqual => {
+                    (false, format!("nothing, with comparison {}", self.comparison))
+                }
+            };
+            if !right {
+                return Err(self.invalid("clear_at", clear_at, &expected));
+            }
+        }
+        for (at, step) in self.steps.iter().enumerate() {
+            self.level(&format!("steps[{at}].at"), step.at)?;
+            if step.severity < self.severity {
+                return Err(self.invalid(
+                    &format!("steps[{at}].severity"),
+                    step.severity,
+                    &format!("{} or higher, the rule's own severity", self.severity),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn level(&self, field: &str, level: f64) -> Result<()> {
+        let bounded = self.signal.is_share() || self.signal == Signal::Confidence;
+        let (low, high) = match self.against {
+            Against::Fixed if bounded && self.aggregate() != Aggregate::Count => (0.0, 1.0),
+            Against::Fixed => (0.0, f64::MAX),
+            Against::BaselineRatio => (f64::MIN_POSITIVE, f64::MAX),
+            Against::BaselineDelta if bounded && self.aggregate() != Aggregate::Count => {
+                (-1.0, 1.0)
+            }
+            Against::BaselineDelta => (f64::MIN, f64::MAX),
+        };
+        if (low..=high).contains(&level) {
+            return Ok(());
+        }
+        let expected = match self.against {
+            Against::BaselineRatio => "a factor above 0".to_owned(),
+            _ if high == 1.0 => format!("{low} to 1, for {}", self.signal),
+            Against::Fixed => "a number from 0".to_owned(),
+            Against::BaselineDelta => "a number".to_owned(),
+        };
+        Err(self.invalid(field, level, &expected))
+    }
+
+    fn validate_baseline(&self) -> Result<()> {
+        let Some(baseline) = &self.baseline else { return Ok(()) };
+        if self.against == Against::Fixed {
+            return Err(self.invalid(
+                "baseline",
+                "a baseline with against = \"fixed\"",
+                "against = \"baseline_ratio\" or \"baseline_delta\", or no baseline",
+            ));
+        }
+        self.in_range("baseline.samples", baseline.samples, 5..=MAX_SAMPLES)?;
+        self.in_range("baseline.min_samples", baseline.min_samples, 1..=baseline.samples)?;
+        if !(0.0..=f64::MAX).contains(&baseline.min_change) {
+            return Err(self.invalid("baseline.min_change", baseline.min_change, "0 or more"));
+        }
+        Ok(())
+    }
+
+    fn in_range(&self, field: &str, found: u32, allowed: RangeInclusive<u32>) -> Result<()> {
+        if allowed.contains(&found) {
+            return Ok(());
+        }
+        Err(self.invalid(field, found, &format!("{} to {}", allowed.start(), allowed.end())))
+    }
+
+    pub(crate) fn invalid(
+        &self,
+        field: &str,
+        found: impl std::fmt::Display,
+        expected: &str,
+    ) -> Error {
+        Error::new(
+            ErrorKind::Invalid,
+            Code::Configuration,
+            format!("an alert rule is wrong: found {found}, expected {expected}"),
+        )
+        .with("rule", &self.id)
+        .with("field", format!("alerting.rules.{field}"))
+    }
+}

@@ -1,0 +1,125 @@
+use crate::WebhookConfig;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, StatusCode, Url, redirect};
+use serde::Serialize;
+use telemetry_interfaces::{
+    BoxFuture, Code, Error, ErrorKind, Notification, NotificationKind, Notifier, Receipt, Result,
+};
+use telemetry_models::{Alert, Timestamp};
+
+/// Posts notifications as JSON.
+///
+/// Body: `{"version": 1, "key", "kind": "firing" | "resolved" | "test", "at", "alerts": […]}`, the
+/// alerts as in the state store. The header `Idempotency-Key` repeats `key`: it is the same for
+/// every try of one notification, also after a restart. Any 2xx answer accepts. 408, 429, 5xx, a
+/// timeout and a failed connection are worth another try (`Unavailable`); any other answer, a
+/// redirection included, is not (`Invalid`). The URL may hold a secret, so errors do not show it.
+#[derive(Clone, Debug)]
+pub struct WebhookNotifier {
+    name: String,
+    url: Url,
+    client: Client,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    version: u32,
+    key: &'a str,
+    kind: NotificationKind,
+    at: Timestamp,
+    alerts: &'a [Alert],
+}
+
+impl WebhookNotifier {
+    /// Prepares a client. Installs rustls' `ring` provider for the process, unless the program
+    /// has installed another one.
+    ///
+    /// # Errors
+    /// TEL-004 when URL or a header cannot be used, `Unavailable` when no TLS roots can be loaded
+    /// for an `https` URL.
+    pub fn new(config: &WebhookConfig) -> Result<Self> {
+        let url: Url = config.url.parse().map_err(|error| {
+            config.invalid("url", format!("{error}"), "an http:// or https:// URL")
+        })?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &config.headers {
+            let header = HeaderName::try_from(name).map_err(|_| {
+                config.invalid("headers", format!("{name:?}"), "names that HTTP allows")
+            })?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| {
+                config.invalid("headers", format!("a value of {name}"), "values that HTTP allows")
+            })?;
+            value.set_sensitive(true);
+            headers.insert(header, value);
+        }
+        // An error means that the program chose its provider before; that one serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut client = Client::builder()
+            .user_agent(concat!("selector-telemetry/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .timeout(config.timeout)
+            .redirect(redirect::Policy::none());
+        if url.scheme() == "http" {
+            // Without TLS the system's certificates are not needed and may be missing.
+            client = client.tls_certs_only([]);
+        }
+        let client = client.build().map_err(|error| {
+            Error::new(ErrorKind::Unavailable, Code::Processing, "no HTTP client for a webhook")
+                .with("webhook", &config.name)
+                .source(error)
+        })?;
+        Ok(Self { name: config.name.clone(), url, client })
+    }
+
+    async fn post(&self, notification: &Notification) -> Result<Receipt> {
+        let body = Body {
+            version: 1,
+            key: &notification.key,
+            kind: notification.kind,
+            at: notification.at,
+            alerts: &notification.alerts,
+        };
+        let json = serde_json::to_vec(&body).map_err(|error| {
+            self.error(ErrorKind::Internal, "the notification is not JSON").source(error)
+        })?;
+        let answer = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("idempotency-key", &notification.key)
+            .body(json)
+            .send()
+            .await
+            .map_err(|error| {
+                let error = error.without_url();
+                self.error(ErrorKind::Unavailable, "the webhook did not answer").source(error)
+            })?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(Receipt { answer: format!("HTTP {}", status.as_u16()) });
+        }
+        let again = status.is_server_error()
+            || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+        let kind = if again { ErrorKind::Unavailable } else { ErrorKind::Invalid };
+        Err(self.error(kind, &format!("found HTTP {}, expected 2xx", status.as_u16())))
+    }
+
+    fn error(&self, kind: ErrorKind, message: &str) -> Error {
+        Error::new(kind, Code::Processing, message).with("webhook", &self.name)
+    }
+}
+
+impl Notifier for WebhookNotifier {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn notify<'a>(&'a self, notification: &'a Notification) -> BoxFuture<'a, Result<Receipt>> {
+        Box::pin(self.post(notification))
+    }
+}
+
+/// The webhook of a configuration.
+pub(crate) fn connect(config: &WebhookConfig) -> Result<WebhookNotifier> {
+    WebhookNotifier::new(config)
+}

@@ -1,0 +1,11 @@
+#![allow(clippy::unwrap_used)]
+
+mod clock_jumps;
+mod config;
+mod defaults;
+mod delivery;
+mod scene;
+mod state_machine;
+mod thresholds;
+#[cfg(feature = "webhook")]
+mod webhook;
