@@ -1,0 +1,346 @@
+use crate::alerts;
+use crate::collect::{Collected, Row};
+use crate::config::ReportingConfig;
+use crate::findings;
+use crate::quality::data_quality;
+use crate::rows::{most_counted, most_of, quantiles, rate, selector_row, series, site_name};
+use crate::text::{millis, percent};
+use crate::verdict::verdict;
+use std::collections::{BTreeMap, BTreeSet};
+use telemetry_aggregation::{DurationSketch, SelectorSummary, Timeline};
+use telemetry_interfaces::{EventStore, Ledger, Order, Query, Result};
+use telemetry_models::report::{
+    Finding, Health, Methods, Period, Report, ReportAlerts, ReportKind, SelectorRow, SiteRow,
+    Totals, Usage,
+};
+use telemetry_models::{Alert, AlertState, OutcomeClass, SelectorName, Timestamp};
+
+/// Events between two calls of the progress function.
+const PROGRESS_EVERY: u64 = 4_096;
+/// Names listed for each kind of usage.
+const USAGE_NAMES: usize = 10;
+
+/// What a report is to cover.
+#[derive(Clone, Debug, Default)]
+pub struct ReportRequest<'a> {
+    /// Which events. Order and limit are ignored: a report covers all of them, oldest first.
+    pub query: Query,
+    /// Alerts of any state; those that concern the query's selectors, site and time are used.
+    pub alerts: &'a [Alert],
+    /// The time the report is made.
+    pub now: Timestamp,
+    /// Command that makes the report again.
+    pub reproduce: Option<String>,
+}
+
+/// Makes reports: one pass over the events, with memory bounded by the number of selectors.
+#[derive(Clone, Debug)]
+pub struct ReportBuilder {
+    config: ReportingConfig,
+}
+
+impl ReportBuilder {
+    /// Takes a configuration.
+    ///
+    /// # Errors
+    /// When a value is out of range; see [`ReportingConfig::validate`].
+    pub fn new(config: ReportingConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Self { config })
+    }
+
+    /// Reads the events and says what there is to say. `progress` is called now and then with the
+    /// number of events read so far.
+    ///
+    /// Damage that the store meets on the way is counted in the report's data quality, and does
+    /// not end it; neither do ledgers that cannot be read.
+    ///
+    /// # Errors
+    /// When the store cannot be read at all.
+    pub fn build(
+        &self,
+        store: &dyn EventStore,
+        request: &ReportRequest<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Report> {
+        let query = Query { order: Order::OldestFirst, limit: None, ..request.query.clone() };
+        let mut collected = Collected::default();
+        for item in store.query(&query)? {
+            match item {
+                Ok(event) => collected.add(&event, request.now, self.config.max_tracked),
+                Err(error) => collected.damaged(&error),
+            }
+            if collected.quality.events.is_multiple_of(PROGRESS_EVERY) {
+                progress(collected.quality.events);
+            }
+        }
+        progress(collected.quality.events);
+        let ledgers = if store.capabilities().ledgers { store.ledgers() } else { Ok(Vec::new()) };
+        Ok(self.assemble(request, &collected, ledgers))
+    }
+
+    fn assemble(
+        &self,
+        request: &ReportRequest<'_>,
+        collected: &Collected,
+        ledgers: Result<Vec<Ledger>>,
+    ) -> Report {
+        let mut sites = BTreeMap::<&str, SelectorSummary>::new();
+        let mut all = collected.untracked.clone();
+        for (_, site, row) in rows(collected) {
+            sites.entry(site).or_default().merge(&row.summary);
+            all.merge(&row.summary);
+        }
+        let alerts = alerts_of(request);
+        let findings = self.findings(collected, &sites, &alerts.open);
+        let mut selectors: Vec<SelectorRow> = rows(collected)
+            .map(|(name, site, row)| {
+                let health = self.health(name, site, row, &findings);
+                selector_row(name, site, row, health, &all.timeline)
+            })
+            .collect();
+        let health: Vec<Health> = selectors.iter().map(|row| row.health).collect();
+        let site_rows = site_rows(&sites, &selectors, &all.timeline);
+        let totals = totals(collected, &all, &sites);
+        let verdict = verdict(&totals, &findings, &health);
+        selectors.sort_by(|a, b| {
+            let urgency = |it: &SelectorRow| match it.health {
+                Health::Failing => 0,
+                Health::Attention => 1,
+                Health::Healthy | Health::NoData => 2,
+            };
+            (urgency(a), b.operations, &a.selector, &a.site).cmp(&(
+                urgency(b),
+                a.operations,
+                &b.selector,
+                &b.site,
+            ))
+        });
+        let (attention, attention_omitted) = cut(findings, self.config.max_findings);
+        let (selectors, selectors_omitted) = cut(selectors, self.config.max_selectors);
+        let (sites, sites_omitted) = cut(site_rows, self.config.max_sites);
+        Report {
+            report_version: Report::VERSION,
+            kind: ReportKind::Summary,
+            generated_at: request.now,
+            period: Period {
+                from: request.query.from,
+                to: request.query.to,
+                first: all.first,
+                last: all.last,
+            },
+            filter: filter_words(&request.query),
+            verdict,
+            totals,
+            attention,
+            attention_omitted,
+            selectors,
+            selectors_omitted,
+            sites,
+            sites_omitted,
+            alerts,
+            data_quality: data_quality(request, collected, ledgers),
+            usage: usage(collected),
+            methods: self.methods(),
+            reproduce: request.reproduce.clone(),
+        }
+    }
+
+    fn findings(
+        &self,
+        collected: &Collected,
+        sites: &BTreeMap<&str, SelectorSummary>,
+        open: &[Alert],
+    ) -> Vec<Finding> {
+        let mut found: Vec<Finding> = rows(collected)
+            .flat_map(|(name, site, row)| findings::of_row(&self.config, name, site, row))
+            .chain(
+                sites
+                    .iter()
+                    .filter_map(|(site, summary)| findings::of_site(&self.config, site, summary)),
+            )
+            .collect();
+        alerts::join(&mut found, open);
+        findings::rank(&mut found);
+        found
+    }
+
+    fn health(
+        &self,
+        selector: &SelectorName,
+        site: &str,
+        row: &Row,
+        findings: &[Finding],
+    ) -> Health {
+        let mut own = findings
+            .iter()
+            .filter(|it| it.selector.as_ref() == Some(selector))
+            .filter(|it| it.site.as_deref().is_none_or(|of| of == site))
+            .peekable();
+        if own.peek().is_none() {
+            let enough = row.summary.verdicts() >= self.config.min_samples;
+            return if enough { Health::Healthy } else { Health::NoData };
+        }
+        if own.any(findings::is_broken) { Health::Failing } else { Health::Attention }
+    }
+
+    fn methods(&self) -> Methods {
+        let config = &self.config;
+        let (min, share) = (config.min_samples, percent);
+        Methods {
+            interval: "Wilson, 95 %".into(),
+            quantile_relative_error: DurationSketch::relative_error(),
+            rules: vec![
+                format!("Too few to judge: fewer than {min} operations that tested the selector."),
+                format!(
+                    "Stopped working: {} or more faults in a row up to the end, after a success, \
+                     that the fault rate before them makes less likely than 1 in 1,000.",
+                    config.stopped_faults
+                ),
+                format!(
+                    "Succeeds less: success rate at least {} lower than before, {min} or more \
+                     operations on each side, 99.9 % intervals disjoint, and still so at the end.",
+                    share(config.success_drop)
+                ),
+                format!("Fails often: 95 % interval below {}.", share(config.reliable_share)),
+                format!(
+                    "Fallback took over: share of fallbacks at least {} higher than before, by the \
+                     same test.",
+                    share(config.fallback_rise)
+                ),
+                format!(
+                    "Confidence fell: mean at least {:.2} lower than before, Welch's t of 4 or more.",
+                    config.confidence_drop
+                ),
+                format!(
+                    "Slowed: median at least {} times and {} above before, share of slow \
+                     operations risen by the same test.",
+                    config.slow_ratio,
+                    millis(config.slow_min_ms)
+                ),
+                format!(
+                    "Site trouble: 95 % interval of the share of operations spoilt by the \
+                     environment above {}.",
+                    share(config.site_trouble_share)
+                ),
+            ],
+        }
+    }
+}
+
+fn rows(collected: &Collected) -> impl Iterator<Item = (&SelectorName, &str, &Row)> {
+    collected
+        .rows
+        .iter()
+        .flat_map(|(name, sites)| sites.iter().map(move |(site, row)| (name, site.as_ref(), row)))
+}
+
+/// The first `most` of a list, and how many were left out.
+fn cut<T>(mut list: Vec<T>, most: usize) -> (Vec<T>, u64) {
+    let omitted = list.len().saturating_sub(most) as u64;
+    list.truncate(most);
+    (list, omitted)
+}
+
+fn alerts_of(request: &ReportRequest<'_>) -> ReportAlerts {
+    let query = &request.query;
+    let concerns = |alert: &&Alert| {
+        query.selector.as_ref().is_none_or(|it| it.matches(alert.selector.as_str()))
+            && query
+                .site
+                .as_ref()
+                .is_none_or(|it| alert.site.as_ref().is_none_or(|site| site == it))
+            && query.to.is_none_or(|to| alert.since < to)
+    };
+    let concerned = || request.alerts.iter().filter(concerns);
+    let mut open: Vec<Alert> = concerned().filter(|it| it.state.is_open()).cloned().collect();
+    open.sort_by(|a, b| {
+        (b.severity, a.since, &a.selector, &a.id).cmp(&(a.severity, b.since, &b.selector, &b.id))
+    });
+    let mut resolved: Vec<Alert> = concerned()
+        .filter(|it| matches!(it.state, AlertState::Resolved | AlertState::Closed))
+        .filter(|it| it.resolved_at.is_some_and(|at| query.covers_time(at)))
+        .cloned()
+        .collect();
+    resolved.sort_by(|a, b| {
+        (b.resolved_at, &a.selector, &a.id).cmp(&(a.resolved_at, &b.selector, &b.id))
+    });
+    ReportAlerts { open, resolved }
+}
+
+fn totals(
+    collected: &Collected,
+    all: &SelectorSummary,
+    sites: &BTreeMap<&str, SelectorSummary>,
+) -> Totals {
+    Totals {
+        operations: all.operations(),
+        success: all.successes(),
+        selector_fault: all.of_class(OutcomeClass::SelectorFault),
+        environment_fault: all.of_class(OutcomeClass::EnvironmentFault),
+        cancelled: all.of_class(OutcomeClass::Cancelled),
+        expected_absence: all.of_class(OutcomeClass::ExpectedAbsence),
+        success_rate: rate(all.successes(), all.verdicts()),
+        durations: quantiles(&all.durations),
+        selectors: collected.rows.len() as u64,
+        sites: sites.keys().filter(|site| !site.is_empty()).count() as u64,
+        sessions: collected.sessions.count(),
+    }
+}
+
+fn site_rows(
+    sites: &BTreeMap<&str, SelectorSummary>,
+    selectors: &[SelectorRow],
+    axis: &Timeline,
+) -> Vec<SiteRow> {
+    let mut rows: Vec<SiteRow> = sites
+        .iter()
+        .map(|(site, summary)| {
+            let site = site_name(site);
+            let here = || selectors.iter().filter(|row| row.site == site);
+            let names: BTreeSet<_> = here().map(|row| &row.selector).collect();
+            let in_trouble =
+                here().filter(|row| matches!(row.health, Health::Failing | Health::Attention));
+            SiteRow {
+                operations: summary.operations(),
+                selectors: names.len() as u64,
+                selectors_in_trouble: in_trouble.count() as u64,
+                success_rate: rate(summary.successes(), summary.verdicts()),
+                environment_fault_rate: rate(
+                    summary.of_class(OutcomeClass::EnvironmentFault),
+                    summary.operations(),
+                ),
+                durations: quantiles(&summary.durations),
+                series: series(&summary.timeline, axis),
+                site,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| b.operations.cmp(&a.operations).then_with(|| a.site.cmp(&b.site)));
+    rows
+}
+
+fn usage(collected: &Collected) -> Usage {
+    let kinds = collected.operation_kinds.iter().map(|(kind, count)| (*kind, *count));
+    Usage {
+        engines: most_of(&collected.engines, USAGE_NAMES),
+        url_templates: most_of(&collected.url_templates, USAGE_NAMES),
+        operations: most_counted(kinds, 0, USAGE_NAMES),
+    }
+}
+
+/// Which events, in words; time is told by the period.
+fn filter_words(query: &Query) -> String {
+    let outcomes: Vec<&str> = query.outcomes.iter().map(|it| it.as_str()).collect();
+    let parts = [
+        query.selector.as_ref().map(|it| format!("selector {it}")),
+        query.site.as_ref().map(|it| format!("site {it}")),
+        (!outcomes.is_empty()).then(|| format!("outcome {}", outcomes.join(" or "))),
+        query.strategy.as_ref().map(|it| format!("strategy {it}")),
+        query.correlation.as_ref().map(|it| format!("correlation {it}")),
+        query.event.as_ref().map(|it| format!("event {it}")),
+        query.run.as_ref().map(|it| format!("run {it}")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "all events".into() } else { parts.join(", ") }
+}

@@ -1,0 +1,200 @@
+//! The one pass over the events.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use telemetry_aggregation::{BoundedMap, DistinctSketch, SelectorSummary};
+use telemetry_interfaces::Error;
+use telemetry_models::{Event, EventId, OutcomeClass, SelectorName, StrategyKind, Timestamp};
+
+/// Events kept as examples of one kind.
+const EXAMPLES: usize = 5;
+/// Damaged places of which the message is kept.
+const DAMAGE_MESSAGES: usize = 10;
+
+/// Everything a report needs from the events.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    pub(crate) rows: BTreeMap<SelectorName, BTreeMap<Box<str>, Row>>,
+    row_count: usize,
+    pub(crate) untracked: SelectorSummary,
+    pub(crate) sessions: DistinctSketch,
+    pub(crate) engines: BoundedMap<Arc<str>, u64, 64>,
+    pub(crate) url_templates: BoundedMap<Arc<str>, u64, 256>,
+    pub(crate) operation_kinds: BTreeMap<&'static str, u64>,
+    pub(crate) quality: Quality,
+}
+
+/// One selector on one site; the site is empty when unknown.
+#[derive(Debug, Default)]
+pub(crate) struct Row {
+    pub(crate) summary: SelectorSummary,
+    pub(crate) course: Course,
+}
+
+/// How one selector went, event after event.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    /// Faults since the latest success, oldest first.
+    pub(crate) first_faults: Vec<EventId>,
+    /// Timestamp of the first fault since the latest success.
+    pub(crate) faults_since: Option<Timestamp>,
+    /// Number of faults since the latest success.
+    pub(crate) fault_run: u64,
+    pub(crate) recent_faults: VecDeque<EventId>,
+    pub(crate) fault_url: Option<Arc<str>>,
+    pub(crate) recent_successes: VecDeque<EventId>,
+    pub(crate) recent_fallbacks: VecDeque<EventId>,
+    /// Number of fallbacks since the latest success at the first try.
+    pub(crate) fallback_run: u64,
+    /// Timestamp of the first of them.
+    pub(crate) fallbacks_since: Option<Timestamp>,
+    /// What the latest fallback found the element with.
+    pub(crate) latest_fallback: Option<(StrategyKind, Option<Arc<str>>)>,
+}
+
+/// What was unusual about the events.
+#[derive(Debug, Default)]
+pub(crate) struct Quality {
+    pub(crate) events: u64,
+    pub(crate) damaged: u64,
+    pub(crate) damage: Vec<String>,
+    pub(crate) contradictory: u64,
+    pub(crate) future: u64,
+    pub(crate) untracked: u64,
+    /// Missing and possible, by field.
+    pub(crate) fields: BTreeMap<&'static str, (u64, u64)>,
+}
+
+impl Collected {
+    pub(crate) fn damaged(&mut self, error: &Error) {
+        self.quality.damaged += 1;
+        if self.quality.damage.len() < DAMAGE_MESSAGES {
+            self.quality.damage.push(error.to_string());
+        }
+    }
+
+    /// Takes the next event; events come oldest first.
+    pub(crate) fn add(&mut self, event: &Event, now: Timestamp, max_rows: usize) {
+        self.quality.add(event);
+        let future = event.is_from_the_future(now);
+        self.quality.future += u64::from(future);
+        if let Some(engine) = &event.engine {
+            self.engines.update(engine, |count| *count += 1);
+        }
+        if let Some(page) = &event.page {
+            if let Some(session) = &page.session {
+                self.sessions.add(session.as_str());
+            }
+            if let Some(template) = &page.url_template {
+                self.url_templates.update(template, |count| *count += 1);
+            }
+        }
+        *self.operation_kinds.entry(event.operation.as_str()).or_default() += 1;
+        match self.row(event, max_rows) {
+            Some(row) => row.add(event, future),
+            None => {
+                self.quality.untracked += 1;
+                add_to(&mut self.untracked, event, future);
+            }
+        }
+    }
+
+    fn row(&mut self, event: &Event, max_rows: usize) -> Option<&mut Row> {
+        let site = event.site().unwrap_or_default();
+        let known = self.rows.get(&event.selector).is_some_and(|sites| sites.contains_key(site));
+        if !known {
+            if self.row_count >= max_rows {
+                return None;
+            }
+            self.row_count += 1;
+            self.rows
+                .entry(event.selector.clone())
+                .or_default()
+                .insert(site.into(), Row::default());
+        }
+        self.rows.get_mut(&event.selector)?.get_mut(site)
+    }
+}
+
+impl Row {
+    fn add(&mut self, event: &Event, future: bool) {
+        add_to(&mut self.summary, event, future);
+        if !future {
+            self.course.add(event);
+        }
+    }
+}
+
+impl Course {
+    fn add(&mut self, event: &Event) {
+        match event.outcome.class() {
+            OutcomeClass::Success => {
+                self.first_faults.clear();
+                self.faults_since = None;
+                self.fault_run = 0;
+                keep_latest(&mut self.recent_successes, &event.id);
+                let depth = event.fallback_depth();
+                if depth == Some(0) {
+                    self.fallback_run = 0;
+                    self.fallbacks_since = None;
+                }
+                if depth.is_some_and(|depth| depth > 0) {
+                    self.fallback_run += 1;
+                    self.fallbacks_since.get_or_insert(event.timestamp);
+                    keep_latest(&mut self.recent_fallbacks, &event.id);
+                    self.latest_fallback =
+                        event.accepted().map(|it| (it.kind.clone(), it.text.clone()));
+                }
+            }
+            OutcomeClass::SelectorFault => {
+                self.fault_run += 1;
+                self.faults_since.get_or_insert(event.timestamp);
+                if self.first_faults.len() < EXAMPLES {
+                    self.first_faults.push(event.id.clone());
+                }
+                keep_latest(&mut self.recent_faults, &event.id);
+                let url = event.page.as_ref().and_then(|page| page.url.clone());
+                self.fault_url = url.or(self.fault_url.take());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Quality {
+    fn add(&mut self, event: &Event) {
+        self.events += 1;
+        self.contradictory += u64::from(event.validate().is_err());
+        let page = event.page.as_deref();
+        self.field("context_data.page_url", page.is_none_or(|page| page.url.is_none()));
+        self.field("context_data.browser_session_id", page.is_none_or(|p| p.session.is_none()));
+        self.field("performance_metrics.total_duration_ms", event.duration().is_none());
+        self.field("attempts", event.attempts.is_empty());
+        self.field("engine", event.engine.is_none());
+        self.field("run_id", event.run.is_none());
+        if event.outcome.is_success() {
+            self.field("quality_metrics.confidence_score", event.confidence().is_none());
+        }
+    }
+
+    fn field(&mut self, field: &'static str, missing: bool) {
+        let (count, n) = self.fields.entry(field).or_default();
+        *count += u64::from(missing);
+        *n += 1;
+    }
+}
+
+fn add_to(summary: &mut SelectorSummary, event: &Event, future: bool) {
+    if future {
+        summary.add_untimed(event);
+    } else {
+        summary.add(event);
+    }
+}
+
+fn keep_latest(examples: &mut VecDeque<EventId>, id: &EventId) {
+    if examples.len() == EXAMPLES {
+        examples.pop_front();
+    }
+    examples.push_back(id.clone());
+}

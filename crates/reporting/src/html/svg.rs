@@ -1,0 +1,199 @@
+//! Drawings, as inline SVG. Faults hang below the line and successes stand above it, so that no
+//! drawing depends on colour.
+
+use super::markup::Markup;
+use crate::text;
+use telemetry_models::report::{Finding, Rate, Series, StrategyRow, VerdictLevel};
+use telemetry_models::{Signal, Timestamp};
+
+/// Most bars of a small drawing.
+const BARS: usize = 32;
+const BAR_WIDTH: usize = 4;
+const UP: u64 = 16;
+const DOWN: u64 = 8;
+/// The drawing beside a finding.
+const CHART_BARS: usize = 64;
+const CHART_WIDTH: f64 = 240.0;
+const CHART_UP: u64 = 32;
+const CHART_DOWN: u64 = 18;
+
+/// Successes (up) and faults (down) over time.
+pub(super) fn spark(page: &mut Markup, series: &Series) {
+    bars(page, series, BARS, (UP, DOWN), None);
+}
+
+/// What a finding is about over time, with a mark where it began: the values of its signal, or
+/// successes and faults for signals without a series.
+pub(super) fn chart(page: &mut Markup, series: &Series, finding: &Finding) {
+    let signal = finding.after.map(|it| it.signal);
+    let (values, name) = match signal {
+        Some(Signal::DurationMs) => (&series.p50_ms, "Median time"),
+        Some(Signal::FallbackRate) => (&series.fallback_share, "Share of fallbacks"),
+        Some(Signal::Confidence) => (&series.confidence, "Mean confidence"),
+        _ => return bars(page, series, CHART_BARS, (CHART_UP, CHART_DOWN), finding.since),
+    };
+    let known = || values.iter().flatten().copied();
+    let top = if signal == Some(Signal::DurationMs) { known().fold(0.0, f64::max) } else { 1.0 };
+    if top <= 0.0 {
+        page.raw("<span class=none>no data</span>");
+        return;
+    }
+    let (height, step) = (CHART_UP + CHART_DOWN, CHART_WIDTH / values.len().max(1) as f64);
+    let y = |value: f64| tenth(height as f64 - value / top * (height - 2) as f64);
+    let (mut line, mut area) = (String::new(), String::new());
+    for (at, value) in values.iter().enumerate() {
+        let Some(value) = value else { continue };
+        let (x, y) = (tenth(at as f64 * step), y(*value));
+        let joins = at > 0 && values[at - 1].is_some();
+        line.push_str(&if joins { format!("L{x} {y}") } else { format!("M{x} {y}") });
+        line.push_str(&format!("h{}", tenth(step)));
+        area.push_str(&format!("M{x} {height}V{y}h{}V{height}z", tenth(step)));
+    }
+    open(page, CHART_WIDTH as usize, height + 1, "chart");
+    page.text(name)
+        .raw(" over time\"><path class=a d=\"")
+        .text(area)
+        .raw("\"/><path class=l d=\"")
+        .text(line)
+        .raw("\"/><path class=x d=\"M0 ")
+        .text(height)
+        .raw("h")
+        .text(CHART_WIDTH)
+        .raw("\"/>");
+    if let Some(at) = step_of(series, finding.since) {
+        page.raw("<path class=s d=\"M").text(tenth(at as f64 * step)).raw(" 0V").text(height);
+        page.raw("\"/>");
+    }
+    page.raw("</svg>");
+}
+
+fn bars(
+    page: &mut Markup,
+    series: &Series,
+    most_bars: usize,
+    (up, down): (u64, u64),
+    since: Option<Timestamp>,
+) {
+    let per_bar = series.verdicts.len().div_ceil(most_bars).max(1);
+    let sums = |counts: &[u64]| -> Vec<u64> {
+        counts.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect()
+    };
+    let (verdicts, faults) = (sums(&series.verdicts), sums(&series.faults));
+    let most = verdicts.iter().copied().max().unwrap_or(0);
+    if most == 0 {
+        page.raw("<span class=none>no data</span>");
+        return;
+    }
+    let (mut good, mut bad) = (String::new(), String::new());
+    for (at, (n, faults)) in verdicts.iter().zip(&faults).enumerate() {
+        let x = at * BAR_WIDTH;
+        let height = scaled(n - faults, most, up);
+        if height > 0 {
+            good.push_str(&format!("M{x} {up}v-{height}h3v{height}z"));
+        }
+        let depth = scaled(*faults, most, down);
+        if depth > 0 {
+            bad.push_str(&format!("M{x} {}v{depth}h3v-{depth}z", up + 1));
+        }
+    }
+    let width = verdicts.len() * BAR_WIDTH;
+    let (n, failed): (u64, u64) = (verdicts.iter().sum(), faults.iter().sum());
+    open(page, width, up + down + 1, "spark");
+    page.text(format!("{} succeeded, {} failed", text::count(n - failed), text::count(failed)))
+        .raw("\">");
+    if !good.is_empty() {
+        page.raw("<path class=g d=\"").text(good).raw("\"/>");
+    }
+    if !bad.is_empty() {
+        page.raw("<path class=b d=\"").text(bad).raw("\"/>");
+    }
+    if let Some(at) = step_of(series, since) {
+        let x = at / per_bar * BAR_WIDTH;
+        page.raw("<path class=s d=\"M").text(x).raw(" 0v").text(up + down + 1).raw("\"/>");
+    }
+    page.raw("</svg>");
+}
+
+/// Opens a drawing up to its label.
+fn open(page: &mut Markup, width: usize, height: u64, class: &'static str) {
+    page.raw("<svg class=")
+        .raw(class)
+        .raw(" role=img viewBox=\"0 0 ")
+        .text(width)
+        .raw(" ")
+        .text(height)
+        .raw("\" width=")
+        .text(width)
+        .raw(" height=")
+        .text(height)
+        .raw(" aria-label=\"");
+}
+
+/// A share with its interval, on a scale from 0 to 1.
+pub(super) fn interval(page: &mut Markup, rate: &Rate) {
+    let x = |share: f64| (share * 96.0).round() as u64 + 2;
+    let (low, high) = (x(rate.low), x(rate.high));
+    page.raw("<svg class=iv aria-hidden=true viewBox=\"0 0 100 10\" width=100 height=10>")
+        .raw("<path class=a d=\"M2 5h96\"/><path class=r d=\"M")
+        .text(low)
+        .raw(" 5h")
+        .text((high - low).max(1))
+        .raw("\"/><circle cx=")
+        .text(x(rate.share))
+        .raw(" cy=5 r=3 /></svg>");
+}
+
+/// How many tries reached each strategy, and what became of them: accepted solid, empty outlined.
+pub(super) fn waterfall(page: &mut Markup, row: &StrategyRow, most: u64) {
+    let tried = scaled(row.tried, most, 160);
+    let accepted = scaled(row.accepted, most, 160).min(tried);
+    page.raw("<svg class=wf aria-hidden=true viewBox=\"0 0 162 12\" width=162 height=12>");
+    if tried > 0 {
+        page.raw("<rect class=t x=1 y=1.5 height=9 width=").text(tried).raw(" />");
+    }
+    if accepted > 0 {
+        page.raw("<rect class=g x=1 y=1.5 height=9 width=").text(accepted).raw(" />");
+    }
+    page.raw("</svg>");
+}
+
+/// A sign for the verdict: each level has its own shape.
+pub(super) fn sign(page: &mut Markup, level: VerdictLevel) {
+    page.raw("<svg class=sign aria-hidden=true viewBox=\"0 0 48 48\" width=48 height=48>").raw(
+        match level {
+            VerdictLevel::Healthy => "<circle cx=24 cy=24 r=21 /><path d=\"M14 25l7 7 13-15\"/>",
+            VerdictLevel::Attention => {
+                "<path class=f d=\"M24 4l21 38H3z\"/><path d=\"M24 18v12m0 5v1\"/>"
+            }
+            VerdictLevel::Failing => {
+                "<rect x=4 y=4 width=40 height=40 rx=8 /><path d=\"M16 16l16 16m0-16l-16 16\"/>"
+            }
+            VerdictLevel::NoData => {
+                "<circle cx=24 cy=24 r=21 stroke-dasharray=\"5 4\"/><path d=\"M15 24h18\"/>"
+            }
+        },
+    );
+    page.raw("</svg>");
+}
+
+/// At least 1 for anything above 0.
+fn scaled(value: u64, most: u64, size: u64) -> u64 {
+    if value == 0 || most == 0 {
+        return 0;
+    }
+    ((value as f64 / most as f64 * size as f64).round() as u64).max(1)
+}
+
+/// The step in which a moment lies.
+fn step_of(series: &Series, at: Option<Timestamp>) -> Option<usize> {
+    let (start, at) = (series.start?, at?);
+    if at < start {
+        return None;
+    }
+    let step = usize::try_from(at.since(start).as_secs() / series.step_s.max(1)).ok()?;
+    (step < series.verdicts.len()).then_some(step)
+}
+
+fn tenth(value: f64) -> f64 {
+    text::rounded(value, 1)
+}

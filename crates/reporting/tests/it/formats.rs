@@ -1,0 +1,106 @@
+use crate::events::{alert, make, report, report_with, shop};
+use telemetry_interfaces::ReportRenderer;
+use telemetry_models::report::Report;
+use telemetry_models::{AlertState, Outcome, Signal};
+use telemetry_reporting::{HtmlRenderer, JsonRenderer, TerminalRenderer};
+
+fn renderers() -> Vec<Box<dyn ReportRenderer>> {
+    vec![
+        Box::new(TerminalRenderer::new()),
+        Box::new(TerminalRenderer::new().color(true).width(120)),
+        Box::new(JsonRenderer::new()),
+        Box::new(JsonRenderer::pretty()),
+        Box::new(HtmlRenderer::new()),
+    ]
+}
+
+#[test]
+fn json_loses_nothing_and_every_format_is_deterministic() {
+    let alerts = [alert("a1", "shop.price", Signal::ErrorRate, AlertState::Firing)];
+    let report = report_with(&shop(), &alerts);
+    let again = report_with(&shop(), &alerts);
+    let json = JsonRenderer::new().render(&report).unwrap();
+    let read: Report = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, report);
+    for renderer in renderers() {
+        let text = renderer.render(&report).unwrap();
+        assert_eq!(text, renderer.render(&again).unwrap(), "{}", renderer.format());
+        assert_eq!(text, renderer.render(&read).unwrap(), "{}", renderer.format());
+        assert!(text.ends_with('\n'));
+    }
+}
+
+#[test]
+fn json_is_what_its_schema_describes() {
+    let schema = telemetry_models::schema::documents()
+        .into_iter()
+        .find_map(|(name, schema)| (name == "report.v1.json").then_some(schema))
+        .unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let alerts = [alert("a1", "shop.price", Signal::ErrorRate, AlertState::Firing)];
+    for report in [report_with(&shop(), &alerts), report(&[])] {
+        let json = JsonRenderer::new().render(&report).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&serde_json::from_str(&json).unwrap())
+            .map(|error| error.to_string())
+            .collect();
+        assert_eq!(errors, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_number_is_the_same_in_every_format() {
+    let report = report(&shop());
+    let text = TerminalRenderer::new().render(&report).unwrap();
+    let html = HtmlRenderer::new().render(&report).unwrap();
+    for number in ["720", "90.0%", "87.3–92.2%", "11.0 ms", "2026-01-01 12:01:00 UTC"] {
+        let found = (text.contains(number), html.contains(number));
+        assert_eq!(found, (true, true), "{number}\n{text}");
+    }
+    let rate = report.totals.success_rate.unwrap();
+    assert_eq!((rate.count, rate.n, rate.share), (540, 600, 0.9));
+}
+
+#[test]
+fn the_terminal_gets_24_lines_of_80_columns() {
+    let mut events = Vec::new();
+    for selector in 0..40u32 {
+        let name = format!("shop.{}.{selector}", "very_long_name_".repeat(6));
+        for second in 0..30 {
+            let outcome = if second < 15 { Outcome::Success } else { Outcome::NotFound };
+            let id = u128::from(selector) * 100 + second as u128;
+            events.push(make(id, &name, second, outcome).event);
+        }
+    }
+    let alerts: Vec<_> = (0..5)
+        .map(|n| alert(&format!("a{n}"), "価格.価格", Signal::Frequency, AlertState::Firing))
+        .collect();
+    let report = report_with(&events, &alerts);
+    assert_eq!(report.attention.len(), 7);
+    let text = TerminalRenderer::new().html_path("/tmp/report.html").render(&report).unwrap();
+    assert!(text.lines().count() <= 24, "{text}");
+    for line in text.lines() {
+        assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line}");
+    }
+    assert!(text.contains("36 more") && text.contains("/tmp/report.html"), "{text}");
+    assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn html_asks_for_nothing_and_stays_small() {
+    let mut events = Vec::new();
+    for selector in 0..300u32 {
+        for second in 0..20 {
+            let id = u128::from(selector) * 100 + second as u128;
+            let name = format!("shop.section{}.field{selector}", selector % 9);
+            let event = make(id, &name, second * 130_000, Outcome::Success).ms(10);
+            events.push(event.confidence(0.9).event);
+        }
+    }
+    let html = HtmlRenderer::new().render(&report(&events)).unwrap();
+    for word in ["<script", "src=", "@import", "url(", "<link", "<iframe", "http-equiv=refresh"] {
+        assert!(!html.contains(word), "{word}");
+    }
+    assert!(html.contains("default-src 'none'"));
+    assert!(html.len() < 400_000, "{} bytes", html.len());
+}

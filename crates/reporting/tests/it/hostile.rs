@@ -1,0 +1,132 @@
+use crate::events::{alert, make, report_with};
+use telemetry_interfaces::ReportRenderer;
+use telemetry_models::{
+    AlertState, AttemptOutcome, ErrorInfo, Event, Outcome, PageContext, SessionId, Signal,
+};
+use telemetry_reporting::{HtmlRenderer, JsonRenderer, TerminalRenderer};
+
+/// What web pages have put into names, addresses and messages.
+const CORPUS: &[&str] = &[
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+    "<!--",
+    "]]>",
+    "</style><style>*{display:none}</style>",
+    "&lt;script&gt;",
+    "\u{1b}[2J\u{1b}[31mred",
+    "\u{1b}]0;title\u{7}",
+    "\u{1b}]8;;https://evil.example\u{1b}\\link\u{1b}]8;;\u{1b}\\",
+    "\u{9b}31m",
+    "a\rb\u{8}\u{8}c\u{0}",
+    "line\nbreak\tand\u{2028}separator",
+    "\u{202e}gpj.exe",
+    "\u{2066}isolate\u{2069}\u{200f}",
+    "zero\u{200b}width\u{feff}",
+    "tag\u{e0041}\u{e007f}",
+    "=cmd|'/c calc'!A1",
+    "`$(rm -rf /)`",
+    "javascript:alert(1)",
+    "價格 价格 価格 가격",
+    "סכום مبلغ",
+    "👩‍👩‍👧‍👦🇩🇪",
+];
+
+fn events(text: &str) -> Vec<Event> {
+    (0..20u128)
+        .map(|n| {
+            let outcome = if n < 10 { Outcome::Success } else { Outcome::ValidationFailed };
+            let accepted = if n < 10 { AttemptOutcome::Accepted } else { AttemptOutcome::Empty };
+            let mut event = make(n + 1, &format!("x{text}"), n as i64, outcome)
+                .attempt(text, text, accepted)
+                .page(PageContext {
+                    url: Some(format!("https://{text}/{text}").into()),
+                    url_template: Some(text.into()),
+                    session: Some(SessionId::new(format!("x{text}")).unwrap()),
+                    ..PageContext::default()
+                })
+                .event;
+            event.engine = Some(text.into());
+            event.error = Some(ErrorInfo {
+                kind: text.into(),
+                message: Some(text.into()),
+                ..ErrorInfo::default()
+            });
+            event
+        })
+        .collect()
+}
+
+fn deceptive(symbol: char) -> bool {
+    (symbol.is_control() && symbol != '\n')
+        || matches!(symbol, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[test]
+fn nothing_gets_through() {
+    for text in CORPUS {
+        let mut hostile = alert("x", &format!("x{text}"), Signal::Frequency, AlertState::Firing);
+        hostile.summary = (*text).into();
+        hostile.rule = (*text).into();
+        hostile.likely_cause = Some((*text).into());
+        hostile.suggestion = Some((*text).into());
+        hostile.site = Some((*text).into());
+        let report = report_with(&events(text), &[hostile]);
+        assert!(!report.attention.is_empty());
+
+        let terminal = TerminalRenderer::new().html_path(*text).render(&report).unwrap();
+        assert!(!terminal.chars().any(deceptive), "{text:?}\n{terminal}");
+
+        let json = JsonRenderer::new().render(&report).unwrap();
+        assert_eq!(json.lines().count(), 1, "{text:?}");
+        assert!(!json.chars().any(deceptive), "{text:?}");
+        assert!(!json.contains(['<', '>', '&']), "{text:?}");
+        let read: telemetry_models::report::Report = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, report);
+
+        let html = HtmlRenderer::new().render(&report).unwrap();
+        assert!(!html.chars().any(deceptive), "{text:?}");
+        check_tags(&html, text);
+    }
+}
+
+/// Every tag is one of ours, with our attributes, quotes closed: an injection would add one.
+fn check_tags(html: &str, text: &str) {
+    let mut rest = html;
+    while let Some(open) = rest.find('<') {
+        rest = &rest[open + 1..];
+        if rest.starts_with("style>") {
+            let end = rest.find("</style>").unwrap();
+            rest = &rest[end..];
+            continue;
+        }
+        let mut quoted = false;
+        let end = rest
+            .find(|symbol: char| {
+                quoted ^= symbol == '"';
+                symbol == '>' && !quoted
+            })
+            .unwrap();
+        let tag = &rest[..end];
+        let name: String =
+            tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        assert!(
+            [
+                "", "a", "b", "body", "circle", "code", "dd", "details", "div", "dl", "dt",
+                "footer", "h1", "h2", "h3", "head", "header", "html", "li", "main", "meta", "ol",
+                "p", "path", "pre", "rect", "section", "small", "span", "style", "summary", "svg",
+                "table", "tbody", "td", "th", "thead", "title", "tr", "ul",
+            ]
+            .contains(&name.as_str())
+                && (!name.is_empty() || tag == "!doctype html"),
+            "{text:?}: <{tag}>"
+        );
+        for attribute in [" onerror", " onload", " onmouseover", " src", " style"] {
+            let unquoted: String = tag.split('"').step_by(2).collect();
+            assert!(!unquoted.contains(attribute), "{text:?}: <{tag}>");
+        }
+        rest = &rest[end..];
+    }
+}

@@ -1,0 +1,10 @@
+//! Reports on hand-made events, through every format.
+#![allow(clippy::unwrap_used)]
+
+mod empty;
+mod events;
+mod findings;
+mod formats;
+mod hostile;
+mod quality;
+mod snapshots;
