@@ -1,0 +1,52 @@
+//! One module per command. Each has a type for its arguments and a `run` that writes its answer to
+//! the console and says how it went.
+
+pub(crate) mod alerts;
+pub(crate) mod completions;
+pub(crate) mod config;
+mod doctor;
+mod event;
+pub(crate) mod init;
+pub(crate) mod query;
+pub(crate) mod report;
+pub(crate) mod stats;
+pub(crate) mod store;
+
+use crate::arguments::{Arguments, Command};
+use crate::console::Console;
+use crate::exit::Outcome;
+use telemetry_runtime::interfaces::{Code, Error, ErrorKind, Result};
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: &Arguments, console: &mut Console) -> Outcome {
+    let global = &arguments.global;
+    if global.json {
+        in_json(&arguments.command)?;
+    }
+    match &arguments.command {
+        Command::Demo(args) => crate::demo::run(args, global, console),
+        Command::Init(args) => init::run(args, global, console),
+        Command::Doctor => doctor::run(global, console),
+        Command::Query(args) => query::run(args, global, console),
+        Command::Stats(args) => stats::run(args, global, console),
+        Command::Report(args) => report::run(args, global, console),
+        Command::Alerts(command) => alerts::run(command, global, console),
+        Command::Store(command) => store::run(command, global, console),
+        Command::Config(command) => config::run(command, global, console),
+        Command::Completions(args) => completions::run(args, console),
+    }
+}
+
+/// Refuses `--json` where there is nothing to answer in JSON.
+fn in_json(command: &Command) -> Result<()> {
+    let (name, cure) = match command {
+        Command::Demo(_) => (
+            "demo",
+            "leave out --json; afterwards, `telemetry report --json` reads the demo's store",
+        ),
+        Command::Completions(_) => ("completions", "leave out --json"),
+        _ => return Ok(()),
+    };
+    let message = format!("`telemetry {name}` has no answer in JSON");
+    Err(Error::new(ErrorKind::Invalid, Code::Configuration, message).cure(cure))
+}

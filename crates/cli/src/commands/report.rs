@@ -1,0 +1,205 @@
+use crate::arguments::Global;
+use crate::console::Console;
+use crate::exit::{Exit, Outcome};
+use crate::files;
+use crate::filter::Filter;
+use crate::plain::plain;
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::state;
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+use telemetry_runtime::alerting::AlertFilter;
+use telemetry_runtime::interfaces::{Code, Error, ErrorKind, Query, ReportRenderer, Result};
+use telemetry_runtime::models::report::Report;
+use telemetry_runtime::models::{Alert, Timestamp};
+use telemetry_runtime::reporting::{
+    HtmlRenderer, JsonRenderer, ReportBuilder, ReportRequest, ReportingConfig, TerminalRenderer,
+};
+use telemetry_runtime::storage::Store;
+
+/// Where the HTML report goes when nothing else is said.
+const DEFAULT_HTML: &str = "./telemetry-report.html";
+
+/// Make a report: terminal text, JSON, or one self-contained HTML file
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Terminal text and JSON go to the standard output unless --out names a file. HTML goes to
+./telemetry-report.html unless --out names another, or - for the standard output.
+A file is replaced in one step. Exit code 1 when the store is damaged (the report says where) or
+its alerts cannot be read (the report goes on without them and says so).
+
+Examples:
+  telemetry report --since -24h
+  telemetry report --format html --since 2026-11-01 --until 2026-11-08 --out week.html
+  telemetry report --json | jq .verdict")]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    filter: Filter,
+
+    /// The form; --json means json
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// The file to write; - for the standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// At most 24 lines
+    Terminal,
+    /// Everything, for machines (docs/schema/report.v1.json)
+    Json,
+    /// One self-contained file, for people
+    Html,
+}
+
+pub(crate) fn run(args: &ReportArgs, global: &Global, console: &mut Console) -> Outcome {
+    let settings = Settings::load(global)?;
+    let format = match args.format {
+        Some(format) => format,
+        None if global.json => Format::Json,
+        None => Format::Terminal,
+    };
+    let out = match &args.out {
+        Some(path) if path.as_os_str() == "-" => None,
+        Some(path) => Some(path.as_path()),
+        None => (format == Format::Html).then_some(Path::new(DEFAULT_HTML)),
+    };
+    if let Some(out) = out {
+        refuse_store(out, settings.store_path())?;
+    }
+    let store = settings.open_store()?;
+    let (alerts, unreadable) = match alerts(settings.store_path()) {
+        Ok(alerts) => (alerts, None),
+        Err(error) => {
+            console.error(&error);
+            console.note("the alerts cannot be read; the report goes on without them");
+            (Vec::new(), Some(error.to_string()))
+        }
+    };
+    let query = args.filter.query(settings.now)?;
+    let reproduce = reproduce(&query, settings.store_path(), format);
+    let config = settings.config.reporting.clone();
+    let mut report = build(&*store, config, query, &alerts, settings.now, Some(reproduce))?;
+    report.data_quality.alerts_unreadable = unreadable;
+    let text = match format {
+        Format::Json if out.is_none() && console.width().is_some() => {
+            JsonRenderer::pretty().render(&report)?
+        }
+        Format::Json => JsonRenderer::new().render(&report)?,
+        Format::Html => HtmlRenderer::new().render(&report)?,
+        Format::Terminal if out.is_some() => TerminalRenderer::new().render(&report)?,
+        Format::Terminal => TerminalRenderer::new()
+            .width(console.width().unwrap_or(80))
+            .color(console.color())
+            .render(&report)?,
+    };
+    match out {
+        None => console.bytes(text.as_bytes())?,
+        Some(path) => {
+            files::replace(path, text.as_bytes()).map_err(|error| unwritable(path, error))?;
+            let path = path.display().to_string();
+            if global.json {
+                console.json_line(&serde_json::json!({ "written": path }))?;
+            } else {
+                console.line(plain(&path))?;
+            }
+        }
+    }
+    if format == Format::Terminal && out.is_none() {
+        console.note("`telemetry report --format html` writes the whole as one HTML file");
+    }
+    let quality = &report.data_quality;
+    Ok(Exit::fine_if(quality.damaged_places == 0 && quality.alerts_unreadable.is_none()))
+}
+
+/// The alerts of a store, of any state.
+fn alerts(store: &Path) -> Result<Vec<Alert>> {
+    state::book(store)?.map_or_else(|| Ok(Vec::new()), |book| book.list(&AlertFilter::default()))
+}
+
+/// Reads the store into a report, with a counter on the terminal.
+///
+/// # Errors
+/// When the store cannot be read at all.
+pub(crate) fn build(
+    store: &dyn Store,
+    config: ReportingConfig,
+    query: Query,
+    alerts: &[Alert],
+    now: Timestamp,
+    reproduce: Option<String>,
+) -> Result<Report> {
+    let progress = Progress::events("reading events");
+    let request = ReportRequest { query, alerts, now, reproduce };
+    ReportBuilder::new(config)?.build(store, &request, &mut |events| progress.done(events))
+}
+
+/// The command that makes the report again: relative times are written out.
+fn reproduce(query: &Query, store: &Path, format: Format) -> String {
+    let mut command = format!("telemetry report --store {}", quoted(&store.display().to_string()));
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            command.push_str(&format!(" --{name} {}", quoted(&value)));
+        }
+    };
+    option("selector", query.selector.as_ref().map(ToString::to_string));
+    option("site", query.site.as_ref().map(ToString::to_string));
+    option("since", query.from.map(|at| at.to_string()));
+    option("until", query.to.map(|at| at.to_string()));
+    option("format", format.to_possible_value().map(|it| it.get_name().to_owned()));
+    command
+}
+
+/// For a POSIX shell.
+fn quoted(text: &str) -> String {
+    let harmless = |symbol: char| symbol.is_ascii_alphanumeric() || "-_./:+,=@".contains(symbol);
+    if !text.is_empty() && text.chars().all(harmless) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// A report must not replace a part of the store.
+fn refuse_store(out: &Path, store: &Path) -> Result<()> {
+    let directory = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let inside = match (directory.canonicalize(), store.canonicalize()) {
+        (Ok(directory), Ok(store)) => directory.starts_with(store),
+        // Without the one there is nothing to write to, without the other nothing to protect.
+        _ => false,
+    };
+    if inside {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            Code::Configuration,
+            "the report's file lies within the store's directory",
+        )
+        .with("file", out.display())
+        .cure("name a file elsewhere with --out; nothing was written"));
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, Code::Processing, "the report cannot be written")
+        .with("file", path.display())
+        .source(error)
+        .cure("name a file in a directory that exists and that this user may write, with --out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn quoting() {
+        assert_eq!(quoted("./data-1/x"), "./data-1/x");
+        assert_eq!(quoted("shop.*"), "'shop.*'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,178 @@
+use crate::arguments::Global;
+use crate::commands::event::Fields;
+use crate::console::{Console, Tone};
+use crate::exit::{Exit, Outcome};
+use crate::figures;
+use crate::plain::plain;
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::table::{Cell, Column, Table};
+use clap::Subcommand;
+use telemetry_runtime::interfaces::{StoreStats, VerifyLevel, VerifyReport};
+
+/// Lines of a list in the overview.
+const LISTED: usize = 20;
+const CURE: &str = "keep a copy of the store; what is damaged is skipped and reported, the rest \
+                    stays readable. An unfinished end is set aside when the program that \
+                    records to this store starts again; for other damage restore the file from \
+                    a backup";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// How much the store holds: by day, selector, site
+    #[command(after_help = "\
+Counts what can be read. Damage that is met on the way is named on the standard error; exit code 1
+then. The check of every byte is `telemetry store verify`.
+
+Example:
+  telemetry store stats --json | jq .days")]
+    Stats,
+    /// Check the store without changing it
+    #[command(after_help = "\
+Quick by default: structure and checksums. Damage is listed with file and byte offset.
+Exit code 1 when something is damaged.
+
+Example:
+  telemetry store verify --deep")]
+    Verify {
+        /// Decode and validate every event as well
+        #[arg(long)]
+        deep: bool,
+    },
+}
+
+pub(crate) fn run(command: &StoreCommand, global: &Global, console: &mut Console) -> Outcome {
+    let settings = Settings::load(global)?;
+    match command {
+        StoreCommand::Stats => stats(&settings, global, console),
+        StoreCommand::Verify { deep } => verify(*deep, &settings, global, console),
+    }
+}
+
+fn stats(settings: &Settings, global: &Global, console: &mut Console) -> Outcome {
+    let stats = settings.open_store()?.stats()?;
+    if global.json {
+        console.json(&stats)?;
+        return Ok(damage(&stats, console));
+    }
+    let mut fields = Fields(Vec::new());
+    fields.add("store", settings.store_path().display());
+    fields.add("backend", &stats.backend);
+    fields.add("events", figures::count(stats.events));
+    fields.add(
+        "on disk",
+        format_args!(
+            "{} in {}",
+            figures::bytes(stats.bytes),
+            figures::counted(stats.files, "file")
+        ),
+    );
+    if stats.events > 0 {
+        let each = stats.bytes as f64 / stats.events as f64;
+        fields.add("per event", format_args!("{each:.1} bytes"));
+    }
+    fields.maybe("earliest", stats.first.map(figures::time));
+    fields.maybe("latest", stats.last.map(figures::time));
+    fields.write(console)?;
+    lists(&stats, console)?;
+    Ok(damage(&stats, console))
+}
+
+/// Says what the numbers lack.
+fn damage(stats: &StoreStats, console: &mut Console) -> Exit {
+    for damage in stats.damage.iter().take(LISTED) {
+        let (file, what) = (plain(&damage.file), plain(&damage.what));
+        let lost = damage.events.filter(|it| *it > 0);
+        let lost = lost.map(|it| format!("; {} lost", figures::counted(it, "event")));
+        let (offset, lost) = (damage.offset, lost.unwrap_or_default());
+        console.note(format_args!("TEL-007 {file} at byte {offset}: {what}{lost}"));
+    }
+    if !stats.damage.is_empty() {
+        let places = figures::counted(stats.damage.len() as u64, "damaged place");
+        console.note(format_args!(
+            "the store has {places}, so these numbers lack events; see `telemetry store verify`"
+        ));
+    }
+    Exit::fine_if(stats.damage.is_empty())
+}
+
+fn lists(stats: &StoreStats, console: &mut Console) -> std::io::Result<()> {
+    let days: Vec<_> = stats.days.iter().rev().map(|it| (it.day.as_str(), it.events)).collect();
+    let named = |list: &[(String, u64)]| -> Vec<(String, u64)> {
+        let name = |name: &String| if name.is_empty() { "(none)".into() } else { name.clone() };
+        list.iter().map(|(it, events)| (name(it), *events)).collect()
+    };
+    list("DAY (UTC)", &days, console)?;
+    list("SELECTOR", &named(&stats.selectors), console)?;
+    list("SITE", &named(&stats.sites), console)
+}
+
+fn list(
+    title: &'static str,
+    rows: &[(impl AsRef<str>, u64)],
+    console: &mut Console,
+) -> std::io::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    console.line("")?;
+    let mut table = Table::new([Column::long(title), Column::number("EVENTS")]);
+    for (name, events) in rows.iter().take(LISTED) {
+        let row = [Cell::from(name.as_ref()), figures::count(*events).into()];
+        table.row(console, row)?;
+    }
+    table.end(console)?;
+    match rows.len().saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => console.line(format_args!("and {more} more (--json lists all)")),
+    }
+}
+
+fn verify(deep: bool, settings: &Settings, global: &Global, console: &mut Console) -> Outcome {
+    let level = if deep { VerifyLevel::Deep } else { VerifyLevel::Quick };
+    let store = settings.open_store()?;
+    let report = {
+        let progress = Progress::bytes("checking");
+        store.verify(level, &mut |done, all| progress.at(done, all))?
+    };
+    if global.json {
+        console.json(&report)?;
+    } else {
+        print(&report, deep, console)?;
+    }
+    Ok(Exit::fine_if(report.is_clean()))
+}
+
+fn print(report: &VerifyReport, deep: bool, console: &mut Console) -> std::io::Result<()> {
+    for note in &report.notes {
+        console.line(format_args!("{}  {}", console.paint(Tone::Faint, "note"), plain(note)))?;
+    }
+    for damage in &report.damage {
+        let word = console.paint(Tone::Bad, "damaged");
+        let length = damage.length.map(|it| format!(", {it} bytes")).unwrap_or_default();
+        let lost = match damage.events {
+            Some(0) => "; no events lost".to_owned(),
+            Some(events) => format!("; {} lost", figures::counted(events, "event")),
+            None => String::new(),
+        };
+        let (file, what) = (plain(&damage.file), plain(&damage.what));
+        let offset = damage.offset;
+        console.line(format_args!("{word}  {file} at byte {offset}{length}: {what}{lost}"))?;
+    }
+    let read = format!(
+        "{} in {}, {}, {}",
+        figures::counted(report.events, "event"),
+        figures::counted(report.blocks, "block"),
+        figures::counted(report.files, "file"),
+        figures::bytes(report.bytes),
+    );
+    if report.is_clean() {
+        let how = if deep { "every event was decoded" } else { "--deep decodes every event too" };
+        let word = console.paint(Tone::Good, "ok");
+        return console.line(format_args!("{word}  {read}; {how}"));
+    }
+    let places = figures::counted(report.damage.len() as u64, "damaged place");
+    let word = console.paint(Tone::Bad, "fail");
+    console.line(format_args!("{word}  {places}; read {read}"))?;
+    console.line(format_args!("what to do: {CURE}"))
+}

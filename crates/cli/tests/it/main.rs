@@ -1,0 +1,13 @@
+//! The binary, as a user meets it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod alerts;
+mod bad_input;
+mod basics;
+mod config;
+mod demo;
+mod doctor;
+mod query;
+mod report;
+mod setup;
+mod store;
