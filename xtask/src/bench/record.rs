@@ -1,0 +1,177 @@
+//! One operation recorded, beside the floor and beside others.
+
+use super::discard::Discard;
+use super::figures::{Bar, Figures, Table};
+use super::peers;
+use super::rounds::{Row, play};
+use anyhow::{Result, ensure};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry_runtime::collector::{Collector, CollectorConfig};
+use telemetry_runtime::interfaces::{
+    AttemptRecord, EventSink, OperationObserver, PageHandle, SelectorHandle, SelectorObserver,
+};
+use telemetry_runtime::models::{
+    AttemptOutcome, Confidence, OperationKind, Outcome, PageContext, SelectorDefinition,
+    SelectorName, StrategyDefinition, StrategyKind,
+};
+
+const ROUNDS: usize = 400;
+/// Operations a round and row: four chunks of the collector, half the queue of the smallest peer.
+const BATCH: usize = 1_024;
+/// Pages and selectors of the row that changes both at every operation.
+const VARIETY: usize = 64;
+const LIMIT: Duration = Duration::from_secs(10);
+
+pub(super) fn run() -> Result<Figures> {
+    let on = Collector::builder(CollectorConfig::default()).start(Arc::new(Discard))?;
+    let off = CollectorConfig { enabled: false, ..CollectorConfig::default() };
+    let off = Collector::builder(off).start(Arc::new(Discard))?;
+    let definitions: Vec<_> = (0..VARIETY).map(definition).collect::<Result<_>>()?;
+    let pages: Vec<_> = (0..VARIETY).map(page).collect();
+    let selectors: Vec<_> = definitions.iter().map(|it| on.selector(it)).collect();
+    let handles: Vec<_> = pages.iter().map(|it| on.page(it)).collect();
+    let (title, shop) = (selectors[0], handles[0]);
+    let settle = || {
+        on.flush(LIMIT);
+    };
+
+    let clock = quanta::Clock::new();
+    let mut slots = vec![[0_u64; 16]; BATCH];
+    let mut rows = vec![
+        Row::new("floor: two clock readings, one 128-byte store", move |operations| {
+            for at in 0..operations {
+                let start = clock.raw();
+                let end = clock.raw();
+                let slot = &mut slots[at % BATCH];
+                *slot = [at as u64; 16];
+                (slot[0], slot[1]) = (start, end);
+                black_box(slot);
+            }
+        }),
+        Row::new(HOT, |operations| {
+            for _ in 0..operations {
+                operate(&on, title, shop);
+            }
+        })
+        .settle(settle)
+        .carries_event(),
+        Row::new("the same once more (A/A control)", |operations| {
+            for _ in 0..operations {
+                operate(&on, title, shop);
+            }
+        })
+        .settle(settle)
+        .carries_event(),
+        Row::new("another handle of page and selector each time", |operations| {
+            for at in 0..operations {
+                operate(&on, selectors[scatter(at)], handles[scatter(at + 7)]);
+            }
+        })
+        .settle(settle)
+        .carries_event(),
+        Row::new(CHANGING, |operations| {
+            for at in 0..operations {
+                let shop = on.page(&pages[scatter(at + 7)]);
+                operate(&on, on.selector(&definitions[scatter(at)]), shop);
+            }
+        })
+        .settle(settle)
+        .carries_event(),
+        Row::new("recording disabled", |operations| {
+            for _ in 0..operations {
+                operate(&off, title, shop);
+            }
+        }),
+    ];
+    rows.extend(peers::rows());
+    play(&mut rows, ROUNDS, BATCH);
+    let figures = figures(&rows);
+    drop(rows);
+    let ledger = on.shutdown(LIMIT).ledger;
+    ensure!(
+        ledger.stored == ledger.recorded,
+        "recorded {} operations, but only {} reached the store: {:?}",
+        ledger.recorded,
+        ledger.stored,
+        ledger.dropped
+    );
+    Ok(figures)
+}
+
+const HOT: &str = "selector telemetry: one event, hot";
+const CHANGING: &str = "another page and selector each time, by URL and name";
+
+/// What is recorded: selector, page, engine, kind, outcome, one attempt with strategy, outcome,
+/// elements and confidence, start and end.
+#[inline(always)]
+fn operate(collector: &Collector, selector: SelectorHandle, page: PageHandle) {
+    let mut span = collector.start("bench", selector, Some(page), OperationKind::Resolution);
+    span.attempt(AttemptRecord {
+        elements: Some(1),
+        confidence: Some(Confidence::ONE),
+        ..AttemptRecord::new(0, AttemptOutcome::Accepted)
+    });
+    span.finish(Outcome::Success);
+}
+
+/// A place that the processor cannot guess from the one before.
+fn scatter(at: usize) -> usize {
+    (at.wrapping_mul(0x9E37_79B1) >> 7) % VARIETY
+}
+
+fn definition(at: usize) -> Result<SelectorDefinition> {
+    Ok(SelectorDefinition {
+        name: SelectorName::new(format!("shop.listing.item-{at}.price"))?,
+        version: 1,
+        strategies: vec![StrategyDefinition {
+            kind: StrategyKind::Css,
+            text: format!("#item-{at} > span.price").into(),
+        }],
+    })
+}
+
+fn page(at: usize) -> PageContext {
+    PageContext::at(&format!("https://shop.test/category/shoes/item-{at}?page=2&session=secret"))
+}
+
+fn figures(rows: &[Row<'_>]) -> Figures {
+    let floor = rows[0].nanos();
+    let by_name = |name: &str| rows.iter().find(|row| row.name == name);
+    let mut table = Table::new(
+        "One operation, median",
+        &["row", "ns/event", "x floor", "allocations/event", "carries an event"],
+    );
+    for row in rows {
+        table.rows.push(vec![
+            row.name.into(),
+            format!("{:.1}", row.nanos()),
+            format!("{:.2}", row.nanos() / floor),
+            format!("{:.2}", row.allocations),
+            if row.carries_event { "yes" } else { "no" }.into(),
+        ]);
+    }
+    let mut bars = Vec::new();
+    if let (Some(hot), Some(changing)) = (by_name(HOT), by_name(CHANGING)) {
+        bars.push(Bar::at_most("one event, hot", hot.nanos() / floor, 1.5, "x floor"));
+        let changing_floors = changing.nanos() / floor;
+        bars.push(Bar::at_most("page and selector change", changing_floors, 3.0, "x floor"));
+        bars.push(Bar::at_most("allocations, hot", hot.allocations, 0.0, "per event"));
+        bars.push(Bar::at_most("allocations, changing", changing.allocations, 0.0, "per event"));
+        let cheapest = rows
+            .iter()
+            .filter(|row| row.carries_event && peers::NAMES.contains(&row.name))
+            .min_by(|a, b| a.nanos().total_cmp(&b.nanos()));
+        if let Some(cheapest) = cheapest {
+            let name = format!("cheaper than {}", cheapest.name);
+            bars.push(Bar::at_least(&name, cheapest.nanos() / hot.nanos(), 3.5, "times"));
+        }
+        let control = (rows[2].nanos() / hot.nanos() - 1.0).abs() * 100.0;
+        bars.push(Bar::at_most("A/A control differs by", control, 5.0, "%"));
+    }
+    let notes = vec![format!(
+        "{ROUNDS} rounds of {BATCH} operations a row, rotated; every store and exporter discards"
+    )];
+    Figures { tables: vec![table], bars, notes }
+}

@@ -1,0 +1,20 @@
+use super::figures::Figures;
+use super::{Bench, concurrent, overhead, record};
+use crate::workspace::Workspace;
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// Exit code 0 when every bar holds, 1 when one is missed.
+pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
+    let (figures, json): (Figures, bool) = match bench {
+        Bench::Record(options) => (record::run()?, options.json),
+        Bench::Overhead(options) => (overhead::run(workspace)?, options.json),
+        Bench::Concurrent(options) => (concurrent::run()?, options.json),
+    };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    } else {
+        figures.print();
+    }
+    Ok(if figures.all_hold() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

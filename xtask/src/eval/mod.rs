@@ -1,0 +1,52 @@
+//! Evaluations: the product run on real input, with figures.
+
+mod compare;
+mod crash;
+mod drift;
+mod rows;
+mod summary;
+mod witness;
+
+use crate::process::cargo;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use std::process::ExitCode;
+
+#[derive(Subcommand)]
+pub(crate) enum Eval {
+    /// Resolve the selectors of the drift corpus on old and then on new pages, through recording,
+    /// store and alerting, and compare what was executed with what was stored and raised.
+    Drift(drift::Arguments),
+    /// Kill a process that writes events with durability `batch`, again and again, and check that
+    /// every acknowledged event is read back and the store verifies.
+    Crash(crash::Arguments),
+    /// The process that `crash` kills.
+    #[command(hide = true)]
+    CrashWriter(crash::Writer),
+}
+
+/// Runs an evaluation. Durations are part of what is evaluated, so a build without optimisation
+/// hands the whole command line to an optimised one.
+pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
+    if cfg!(debug_assertions) {
+        let status = cargo()
+            .args(["run", "--quiet", "--release", "--package", "xtask", "--manifest-path"])
+            .arg(workspace.root.join("Cargo.toml"))
+            .arg("--")
+            .args(std::env::args_os().skip(1))
+            .status()
+            .context("cannot build the evaluation with optimisation")?;
+        return Ok(match status.code() {
+            Some(0) => ExitCode::SUCCESS,
+            Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+            None => ExitCode::FAILURE,
+        });
+    }
+    match eval {
+        Eval::Drift(arguments) => drift::run(workspace, &arguments)?,
+        Eval::Crash(arguments) => crash::run(&arguments)?,
+        Eval::CrashWriter(writer) => crash::write(&writer)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
