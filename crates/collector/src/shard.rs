@@ -236,6 +236,16 @@ fn collector(id: u32) -> Option<Arc<Shared>> {
     COLLECTORS.lock().iter().find(|(of, _)| *of == id)?.1.upgrade()
 }
 
+/// Time since a clock reading of a collector; `None` when the collector is gone.
+pub(crate) fn since(id: u32, start: u64) -> Option<Duration> {
+    let elapsed = |shared: &Shared| shared.time.between(start, shared.time.raw());
+    let here = SHARDS.try_with(|shards| {
+        let shards = shards.try_borrow().ok()?;
+        shards.iter().find(|(shared, _)| shared.id == id).map(|(shared, _)| elapsed(shared))
+    });
+    here.ok().flatten().or_else(|| collector(id).map(|shared| elapsed(&shared)))
+}
+
 /// Stamps the end and records into this thread's shard of the collector. When the collector is
 /// gone, so is the operation: there is no ledger left to count it in.
 #[inline]

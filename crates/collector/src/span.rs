@@ -68,6 +68,14 @@ impl OperationSpan {
 }
 
 impl OperationObserver for OperationSpan {
+    #[inline]
+    fn elapsed(&self) -> Option<std::time::Duration> {
+        if self.collector == 0 {
+            return None;
+        }
+        shard::since(self.collector, self.record.start)
+    }
+
     #[inline(always)]
     fn attempt(&mut self, attempt: AttemptRecord) {
         if self.collector == 0 {

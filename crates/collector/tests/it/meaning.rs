@@ -293,3 +293,18 @@ fn a_success_that_claims_no_elements_is_kept_with_the_claim_set_aside() {
     assert_eq!((event.outcome, event.elements_found()), (Outcome::Success, None));
     assert_eq!(event.attributes["contradicted.elements_found"], "0".into());
 }
+
+#[test]
+fn a_span_tells_how_long_it_has_run() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+    let store = Arc::new(MemoryStore::new());
+    let collector =
+        Collector::builder(CollectorConfig::default()).clock(clock.clone()).start(store).unwrap();
+    let price = collector.selector(&definition("shop.price", &[]));
+    for run in 1..=2_u64 {
+        let span = collector.span("", price, None, OperationKind::Resolution);
+        clock.advance(Duration::from_millis(run));
+        assert_eq!(span.elapsed(), Some(Duration::from_millis(run)));
+        span.finish(Outcome::Success);
+    }
+}
