@@ -46,6 +46,12 @@ impl<K: Ord + Clone + Fingerprint, V: Merge + Default, const N: usize> BoundedMa
         self.folded |= other.folded;
     }
 
+    /// Adds to what the keys that are not kept add up to.
+    pub(crate) fn merge_other(&mut self, other: &V) {
+        self.other.merge(other);
+        self.folded = true;
+    }
+
     /// The kept keys and their values.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.kept.iter().map(|((_, key), value)| (key, value))

@@ -1,6 +1,6 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use telemetry_models::StrategyKind;
+use telemetry_models::rollup::DistinctHashes;
 
 /// Keys that hash the same in every process, so that sketches of different processes merge.
 pub trait Fingerprint {
@@ -69,7 +69,8 @@ pub(crate) fn fingerprint<K: Fingerprint + ?Sized>(key: &K) -> u64 {
 /// elements in a data stream”, RANDOM 2002). Order-free.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DistinctSketch {
-    smallest: BTreeSet<u64>,
+    /// Ascending.
+    smallest: Vec<u64>,
     overflowed: bool,
 }
 
@@ -79,15 +80,27 @@ const K: usize = 256;
 impl DistinctSketch {
     /// Adds a text.
     pub fn add(&mut self, text: &str) {
-        self.add_hash(fingerprint(text));
+        let hash = fingerprint(text);
+        let Err(at) = self.smallest.binary_search(&hash) else { return };
+        if at < K {
+            self.smallest.insert(at, hash);
+        }
+        self.cut(at >= K);
     }
 
     /// Adds everything another sketch holds.
     pub fn merge(&mut self, other: &Self) {
-        self.overflowed |= other.overflowed;
-        for hash in &other.smallest {
-            self.add_hash(*hash);
-        }
+        self.merge_sorted(&other.smallest, other.overflowed);
+    }
+
+    /// Adds what a rollup holds.
+    pub(crate) fn merge_hashes(&mut self, other: &DistinctHashes) {
+        self.merge_sorted(&other.smallest, other.overflowed);
+    }
+
+    /// As plain numbers.
+    pub(crate) fn to_hashes(&self) -> DistinctHashes {
+        DistinctHashes { smallest: self.smallest.clone(), overflowed: self.overflowed }
     }
 
     /// Distinct texts added.
@@ -106,15 +119,33 @@ impl DistinctSketch {
         !self.overflowed
     }
 
-    fn add_hash(&mut self, hash: u64) {
-        if self.smallest.len() >= K && self.smallest.last().is_some_and(|largest| hash > *largest) {
-            self.overflowed = true;
-            return;
+    fn merge_sorted(&mut self, other: &[u64], overflowed: bool) {
+        if self.smallest.is_empty() {
+            self.smallest.extend_from_slice(other);
+        } else if !other.is_empty() {
+            let own = std::mem::take(&mut self.smallest);
+            self.smallest.reserve((own.len() + other.len()).min(K + 1));
+            let (mut own, mut other) =
+                (own.into_iter().peekable(), other.iter().copied().peekable());
+            // One more than is kept, to see whether there were more.
+            while self.smallest.len() <= K {
+                let next = match (own.peek(), other.peek()) {
+                    (Some(a), Some(b)) if a < b => own.next(),
+                    (Some(a), Some(b)) if a == b => own.next().and(other.next()),
+                    (_, Some(_)) => other.next(),
+                    _ => own.next(),
+                };
+                match next {
+                    Some(hash) => self.smallest.push(hash),
+                    None => break,
+                }
+            }
         }
-        self.smallest.insert(hash);
-        if self.smallest.len() > K {
-            self.smallest.pop_last();
-            self.overflowed = true;
-        }
+        self.cut(overflowed);
+    }
+
+    fn cut(&mut self, overflowed: bool) {
+        self.overflowed |= overflowed || self.smallest.len() > K;
+        self.smallest.truncate(K);
     }
 }

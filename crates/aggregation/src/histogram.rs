@@ -19,6 +19,11 @@ impl CoarseHistogram {
         self.add_count(bin_of(duration), 1);
     }
 
+    /// Adds one duration several times.
+    pub(crate) fn add_times(&mut self, duration: Duration, count: u64) {
+        self.add_count(bin_of(duration), u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
     /// Adds everything another histogram holds.
     pub fn merge(&mut self, other: &Self) {
         for (bin, count) in &other.bins {

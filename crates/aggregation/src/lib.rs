@@ -5,6 +5,7 @@
 mod bounded;
 mod distinct;
 mod histogram;
+mod rollup;
 mod sketch;
 mod summary;
 mod timeline;
@@ -14,6 +15,7 @@ mod window;
 pub use bounded::{BoundedMap, Merge};
 pub use distinct::{DistinctSketch, Fingerprint};
 pub use histogram::CoarseHistogram;
+pub use rollup::{RollupBuilder, coarsened, merged};
 pub use sketch::DurationSketch;
 pub use summary::{
     ConfidenceSummary, ElementsSummary, ErrorKey, ErrorSummary, SelectorSummary, StrategyKey,

@@ -2,6 +2,7 @@ use crate::bounded::{BoundedMap, Merge};
 use crate::{DistinctSketch, DurationSketch, Moments, Timeline};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use telemetry_models::rollup::RollupFigures;
 use telemetry_models::{
     Attempt, AttemptOutcome, Confidence, Event, EventId, Outcome, OutcomeClass, StrategyKind,
     Timestamp,
@@ -58,8 +59,16 @@ pub struct StrategySummary {
     pub accepted: u64,
     /// Tries that matched nothing.
     pub empty: u64,
+    /// Tries that ended in any other way.
+    pub failed: BTreeMap<AttemptOutcome, u64>,
     /// Tries made only to learn what the strategy would have done.
     pub shadow: u64,
+    /// Tries whose match was used, by fallback depth; the last entry holds all that went deeper.
+    pub fallback_depths: [u64; SelectorSummary::DEPTHS],
+    /// Confidence of the tries for an operation itself that report one.
+    pub confidence: ConfidenceSummary,
+    /// Elements matched by the tries whose match was used.
+    pub elements: ElementsSummary,
     /// Times of the tries for an operation itself that report one.
     pub durations: DurationSketch,
 }
@@ -99,7 +108,7 @@ pub struct ErrorSummary {
 
 impl SelectorSummary {
     /// Entries of [`fallback_depths`](Self::fallback_depths).
-    pub const DEPTHS: usize = 9;
+    pub const DEPTHS: usize = RollupFigures::DEPTHS;
 
     /// Holds nothing yet.
     pub fn new() -> Self {
@@ -108,8 +117,13 @@ impl SelectorSummary {
 
     /// Adds an event.
     pub fn add(&mut self, event: &Event) {
-        self.add_untimed(event);
+        self.add_off_timeline(event);
         self.timeline.add(event);
+    }
+
+    /// Adds an event to everything but the timeline.
+    pub(crate) fn add_off_timeline(&mut self, event: &Event) {
+        self.add_untimed(event);
         self.first = earliest(self.first, Some(event.timestamp));
         self.last = self.last.max(Some(event.timestamp));
         if event.outcome.is_success() {
@@ -132,16 +146,16 @@ impl SelectorSummary {
                 self.durations.add(duration);
             }
             if let Some(depth) = event.fallback_depth() {
-                let depth = usize::try_from(depth).unwrap_or(usize::MAX);
-                self.fallback_depths[depth.min(Self::DEPTHS - 1)] += 1;
+                self.fallback_depths[at_depth(depth)] += 1;
             }
             if let Some(elements) = event.elements_found() {
                 self.elements.add(elements);
             }
         }
+        let depth = event.fallback_depth().map(at_depth);
         for attempt in &event.attempts {
             let key = (attempt.kind.clone(), attempt.text.clone());
-            self.strategies.update(&key, |strategy| strategy.add(attempt));
+            self.strategies.update(&key, |strategy| strategy.add(attempt, depth));
         }
         if let Some(page) = &event.page {
             if let Some(url) = &page.url {
@@ -167,9 +181,7 @@ impl SelectorSummary {
         for (outcome, count) in &other.outcomes {
             *self.outcomes.entry(*outcome).or_default() += count;
         }
-        for (depth, count) in self.fallback_depths.iter_mut().zip(other.fallback_depths) {
-            *depth += count;
-        }
+        add_depths(&mut self.fallback_depths, &other.fallback_depths);
         self.strategies.merge(&other.strategies);
         self.confidence.merge(&other.confidence);
         self.elements.merge(&other.elements);
@@ -225,14 +237,28 @@ impl SelectorSummary {
 }
 
 impl StrategySummary {
-    fn add(&mut self, attempt: &Attempt) {
+    fn add(&mut self, attempt: &Attempt, depth: Option<usize>) {
         self.shadow += u64::from(attempt.shadow.is_some());
         if !attempt.is_real() {
             return;
         }
         self.tried += 1;
-        self.accepted += u64::from(attempt.is_accepted());
-        self.empty += u64::from(attempt.outcome == AttemptOutcome::Empty);
+        match attempt.outcome {
+            AttemptOutcome::Accepted => {
+                self.accepted += 1;
+                if let Some(depth) = depth {
+                    self.fallback_depths[depth] += 1;
+                }
+                if let Some(elements) = attempt.elements {
+                    self.elements.add(elements);
+                }
+            }
+            AttemptOutcome::Empty => self.empty += 1,
+            other => *self.failed.entry(other).or_default() += 1,
+        }
+        if let Some(confidence) = attempt.confidence {
+            self.confidence.add(confidence);
+        }
         if let Some(duration) = attempt.duration {
             self.durations.add(duration);
         }
@@ -244,7 +270,13 @@ impl Merge for StrategySummary {
         self.tried += other.tried;
         self.accepted += other.accepted;
         self.empty += other.empty;
+        for (outcome, count) in &other.failed {
+            *self.failed.entry(*outcome).or_default() += count;
+        }
         self.shadow += other.shadow;
+        add_depths(&mut self.fallback_depths, &other.fallback_depths);
+        self.confidence.merge(&other.confidence);
+        self.elements.merge(&other.elements);
         self.durations.merge(&other.durations);
     }
 }
@@ -263,7 +295,7 @@ impl ConfidenceSummary {
         self.tenths[(confidence.millionths() / 100_000).min(9) as usize] += 1;
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.moments.merge(&other.moments);
         self.min = earliest(self.min, other.min);
         for (tenth, count) in self.tenths.iter_mut().zip(other.tenths) {
@@ -278,7 +310,7 @@ impl ElementsSummary {
         self.merge(&one);
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.n += other.n;
         self.sum += other.sum;
         self.min = earliest(self.min, other.min);
@@ -291,8 +323,19 @@ impl ElementsSummary {
     }
 }
 
+/// The entry of a fallback depth.
+fn at_depth(depth: u32) -> usize {
+    usize::try_from(depth).unwrap_or(usize::MAX).min(SelectorSummary::DEPTHS - 1)
+}
+
+pub(crate) fn add_depths(own: &mut [u64], other: &[u64]) {
+    for (depth, count) in own.iter_mut().zip(other) {
+        *depth += count;
+    }
+}
+
 /// The smaller of two values, where `None` is not a value.
-fn earliest<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
+pub(crate) fn earliest<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),

@@ -60,6 +60,16 @@ impl Moments {
         self.squares += other.squares;
     }
 
+    /// From count, sum and sum of squares.
+    pub(crate) fn from_parts(n: u64, sum: u64, squares: u128) -> Self {
+        Self { n, sum, squares }
+    }
+
+    /// Count, sum and sum of squares.
+    pub(crate) fn to_parts(self) -> (u64, u64, u128) {
+        (self.n, self.sum, self.squares)
+    }
+
     /// The mean, as a share of 1.
     pub fn mean(&self) -> Option<f64> {
         (self.n > 0).then(|| self.sum as f64 / self.n as f64 / 1e6)
@@ -124,6 +134,13 @@ impl Timeline {
         let second = event.timestamp.as_nanos().div_euclid(NANOS_PER_SECOND);
         self.make_room(second >> self.doublings);
         self.buckets.entry(second >> self.doublings).or_default().add(event);
+    }
+
+    /// Adds what happened within a stretch of time, as if it had all been at its beginning.
+    pub fn add_bucket(&mut self, start: Timestamp, bucket: &Bucket) {
+        let second = start.as_nanos().div_euclid(NANOS_PER_SECOND);
+        self.make_room(second >> self.doublings);
+        self.buckets.entry(second >> self.doublings).or_default().merge(bucket);
     }
 
     /// Adds everything another timeline holds.

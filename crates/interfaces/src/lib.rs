@@ -16,6 +16,7 @@ mod observer;
 mod pattern;
 mod query;
 mod renderer;
+mod rollup;
 mod sink;
 mod state;
 mod store;
@@ -38,6 +39,7 @@ pub use observer::{
 pub use pattern::SelectorPattern;
 pub use query::{Order, Query};
 pub use renderer::ReportRenderer;
+pub use rollup::{RollUpReport, RollupAnswer, RollupIter, RollupQuery, RollupStore};
 pub use sink::{EventSink, NoopSink};
 pub use state::{StateChange, StateStore};
 pub use store::{Ack, Capabilities, DayStats, Durability, EventIter, EventStore, StoreStats};

@@ -1,4 +1,4 @@
-use crate::{Damage, Health, Ledger, Query, Recovery, Result};
+use crate::{Damage, Health, Ledger, Query, Recovery, Result, RollupStore};
 use serde::{Deserialize, Serialize};
 use telemetry_models::{Event, Timestamp};
 
@@ -90,6 +90,11 @@ pub trait EventStore: Send + Sync {
     /// What opening it for writing had to put right; nothing for a store opened for reading.
     fn recovered(&self) -> Recovery {
         Recovery::default()
+    }
+
+    /// The rollups kept beside the events; `None` for a backend that keeps none.
+    fn rollups(&self) -> Option<&dyn RollupStore> {
+        None
     }
 
     /// Flushes, seals and takes nothing more. Harmless when called twice.

@@ -12,6 +12,7 @@ mod invalid;
 pub mod json;
 mod outcome;
 pub mod report;
+pub mod rollup;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod selector;

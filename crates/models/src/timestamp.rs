@@ -59,6 +59,11 @@ impl Timestamp {
         self.jiff().strftime("%Y-%m-%d").to_string()
     }
 
+    /// The UTC calendar date.
+    pub(crate) fn date(self) -> jiff::civil::Date {
+        self.jiff().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
     fn saturated(nanos: i128) -> Self {
         Self(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
     }

@@ -4,4 +4,5 @@
 mod events;
 mod merging;
 mod quantiles;
+mod rollups;
 mod summary;
