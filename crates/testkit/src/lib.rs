@@ -6,7 +6,9 @@ mod arbitrary;
 mod clock;
 pub mod conformance;
 pub mod crash;
+pub mod disk;
 mod generator;
+pub mod simulation;
 
 pub use arbitrary::{
     arbitrary_confidence, arbitrary_event, arbitrary_event_id, arbitrary_page,
