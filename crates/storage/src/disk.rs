@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// Nothing is durable before [`DiskFile::sync`] for content, [`sync_dir`](Self::sync_dir) for
 /// names. Calls on different files may run at the same time.
 pub trait Disk: Send + Sync + Debug {
-    /// Makes a directory and those above it; fine when it is there. The entries of directories
-    /// made on the way are durable on return.
+    /// Makes a directory and those above it; fine when it is there. Its entry is durable on return,
+    /// and so are those of directories made on the way.
     ///
     /// # Errors
     /// As the file system says.

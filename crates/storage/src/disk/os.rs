@@ -15,10 +15,11 @@ const LOCK_TRIES: u32 = 5;
 
 impl Disk for OsDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        if path.is_dir() {
-            return Ok(());
-        }
         let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+        if path.is_dir() {
+            // Whoever made it, or one above it, may have been killed before its entry was durable.
+            return path.ancestors().skip(1).try_for_each(|above| sync_if_possible(self, above));
+        }
         if let Some(above) = above {
             self.create_dir(above)?;
         }
@@ -100,6 +101,24 @@ impl Disk for OsDisk {
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+/// Syncs a directory that this program may not have made anything in: one that cannot be read or
+/// synced is no obstacle.
+fn sync_if_possible(disk: &OsDisk, path: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    match disk.sync_dir(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
     }
 }
 

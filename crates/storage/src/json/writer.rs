@@ -1,7 +1,7 @@
 //! Appends lines to the files of their days.
 
 use super::{DIRECTORY, LEDGERS};
-use crate::disk::{Disk, DiskFile, DiskLock, OpenMode};
+use crate::disk::{self, Disk, DiskFile, DiskLock, OpenMode};
 use crate::fault;
 use crate::seen::Seen;
 use std::collections::BTreeMap;
@@ -90,11 +90,11 @@ impl Writer {
         for (path, mut text) in texts {
             let written = self.file(&path).and_then(|file| {
                 let length = file.size()?;
-                let mut last = [b'\n'];
-                if length > 0 {
-                    file.read_at(&mut last, length - 1)?;
-                }
-                if last != *b"\n" {
+                let last = match length {
+                    0 => Vec::new(),
+                    length => disk::read_exact(&*file, length - 1, 1)?,
+                };
+                if !last.is_empty() && last != *b"\n" {
                     // The line before was torn; it stays as it is.
                     text.insert(0, b'\n');
                 }
@@ -112,8 +112,18 @@ impl Writer {
                 return Err(failure);
             }
         }
-        self.unsynced.extend(touched.into_iter().map(|(path, file, _)| (path, file)));
-        if self.durability == Durability::Batch { self.sync() } else { Ok(()) }
+        let files = touched.iter().map(|(path, file, _)| (path.clone(), Arc::clone(file)));
+        self.unsynced.extend(files);
+        if self.durability != Durability::Batch {
+            return Ok(());
+        }
+        self.sync().inspect_err(|_| {
+            // None of this was acknowledged, and the kernel shows it whether or not it is on the
+            // disk: the next writer must not take it for stored.
+            for (_, file, length) in &touched {
+                let _ = file.truncate(*length);
+            }
+        })
     }
 
     fn file(&mut self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -125,12 +135,13 @@ impl Writer {
         }
         let file = match self.disk.open(path, OpenMode::Append) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = self.disk.open(path, OpenMode::Create)?;
-                self.disk.sync_dir(path.parent().unwrap_or(&self.store))?;
-                file
+                self.disk.open(path, OpenMode::Create)?
             }
             opened => opened?,
         };
+        // Also for a file that is there: whoever made it may have failed, or been killed, before
+        // its name was durable.
+        self.disk.sync_dir(path.parent().unwrap_or(&self.store))?;
         self.open.insert(path.to_owned(), Arc::clone(&file));
         Ok(file)
     }

@@ -111,6 +111,9 @@ pub(super) fn recover(
             scan.sealed = true;
             scan.end = writer.marker.sealed.last().map_or(scan.end, |it| it.bytes);
         } else if scan.sealed && !known {
+            // Its writer may have been killed before it had synced the end.
+            let written = disk.open(&path, OpenMode::Append).and_then(|file| file.sync());
+            written.map_err(|e| fault::io("sync the segment", &path, e))?;
             writer.marker.sealed.push(sealed(&*file, &path, number, &scan)?);
             changed = true;
         } else if !scan.sealed && !known && scan.tail > 0 {
@@ -165,7 +168,11 @@ fn set_aside(disk: &dyn Disk, store: &Path, number: u64, scan: &Scan) -> Result<
     for again in 2.. {
         match disk.open(&directory.join(&aside), OpenMode::Create) {
             Ok(file) => {
-                file.append(&bytes).and_then(|()| file.sync()).map_err(work)?;
+                if let Err(error) = file.append(&bytes).and_then(|()| file.sync()) {
+                    // On a full disk, every further try would otherwise take more of it.
+                    let _ = disk.remove(&directory.join(&aside));
+                    return Err(work(error));
+                }
                 break;
             }
             // An earlier recovery was interrupted after this point: nothing is written over.

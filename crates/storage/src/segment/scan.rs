@@ -42,7 +42,7 @@ pub(crate) fn load(file: &dyn DiskFile, path: &Path, size: u64) -> Result<Scan> 
             return Err(fault::newer(path, found.into(), frame::VERSION.into()));
         }
         FileHeader::Good(_) => None,
-        FileHeader::Bad if size < header_len => {
+        FileHeader::Bad if size <= header_len => {
             return Ok(Scan { tail: size, ..Scan::default() });
         }
         FileHeader::Bad => Some(Gap {
@@ -120,6 +120,9 @@ pub(crate) fn blocks(file: &dyn DiskFile, from: u64, size: u64) -> io::Result<Sc
                     meta: block.meta,
                 });
             }
+            // The index of a segment whose sealing was interrupted, or damaged since: nothing
+            // follows it.
+            Found::BadBody { kind: frame::FOOTER, .. } => break,
             Found::BadBody { meta, kind, length } if at + length < size => {
                 let events = (kind == frame::EVENTS)
                     .then(|| MetaV1::from_bytes(&meta).ok().map(|meta| meta.events.into()))

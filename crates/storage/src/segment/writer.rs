@@ -146,19 +146,28 @@ impl Writer {
         let number = self.next;
         let path = names::path(&self.store, number);
         let create = || {
-            let file = self.disk.open(&path, OpenMode::Create)?;
+            let opened = self.disk.open(&path, OpenMode::Create);
+            let file = opened.map_err(|error| {
+                let there = error.kind() == std::io::ErrorKind::AlreadyExists;
+                (error, there)
+            })?;
             let header = frame::file_header(number);
+            // The header is durable before a block is: without it a block that survives a loss of
+            // power would lie in a damaged file.
             let begun = file
                 .append(&header)
+                .and_then(|()| file.sync())
                 .and_then(|()| self.disk.sync_dir(&names::directory(&self.store)));
-            if let Err(error) = begun {
+            match begun {
+                Ok(()) => Ok((file, header)),
                 // Nothing was acknowledged from it; without it the next try can have the name.
-                let _ = self.disk.remove(&path);
-                return Err(error);
+                Err(error) => Err((error, self.disk.remove(&path).is_err())),
             }
-            Ok((file, header))
         };
-        let (file, header) = create().map_err(|e| fault::io("begin a segment", &path, e))?;
+        let (file, header) = create().map_err(|(error, stays)| {
+            self.next += u64::from(stays);
+            fault::io("begin a segment", &path, error)
+        })?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&header);
         self.next += 1;
@@ -180,6 +189,11 @@ impl Writer {
         match active.file.sync() {
             Ok(()) => Ok(()),
             Err(error) => {
+                if self.durability == Durability::Batch {
+                    // None of this was acknowledged, and the kernel shows it whether or not it is on
+                    // the disk: the next writer must not take it for stored.
+                    let _ = active.file.truncate(active.length);
+                }
                 let path = names::path(&self.store, active.number);
                 Err(self.poison(&path, &error))
             }
