@@ -1,14 +1,15 @@
-use crate::SeriesMemory;
 use crate::channel::{Channel, Delivery, RetryPolicy, deliver};
 use crate::outbox::{
-    ALERTS, CHANNELS, ChannelRecord, DEAD_LETTERS, Intent, LEARNED, OUTBOX, notification,
+    ALERTS, CHANNELS, ChannelRecord, DEAD_LETTERS, Intent, OUTBOX, REQUESTS, learned_by,
+    notification,
 };
+use crate::requests::{Requested, Requests};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use telemetry_interfaces::{Clock, Notification, StateChange, StateStore};
+use telemetry_interfaces::{Clock, Learned, Notification, StateChange, StateStore};
 use telemetry_models::{AlertState, AlertTransition};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -21,7 +22,10 @@ const SAVE_AGAIN: Duration = Duration::from_secs(1);
 /// What the dispatcher is asked to do, and what its channels report.
 pub(crate) enum Work {
     Changes(Vec<AlertTransition>),
-    Learned(Vec<SeriesMemory>),
+    /// What the engine of this name has learned.
+    Learned(String, Vec<Learned>),
+    /// What came of something that somebody asked for.
+    Requested(Requested),
     Delivered(Delivery),
     SaveAgain,
     /// Finish what is under way within the limit, then end.
@@ -73,6 +77,7 @@ pub(crate) struct Dispatcher {
     pub(crate) channels: Vec<Channel>,
     pub(crate) retry: RetryPolicy,
     pub(crate) figures: Arc<Figures>,
+    pub(crate) requests: Requests,
 }
 
 /// What is under way on the dispatcher's thread.
@@ -101,6 +106,7 @@ impl Dispatcher {
             queues.insert(channel.notifier.name().to_owned(), queue);
             tokio::spawn(deliver(channel.clone(), self.retry, waiting, reports.clone()));
         }
+        tokio::spawn(self.requests.clone().watch());
         let mut desk = Desk {
             dispatcher: self,
             queues,
@@ -153,11 +159,23 @@ impl Desk {
                     self.change(&change);
                 }
             }
-            Work::Learned(memories) => {
-                for memory in memories {
-                    let site = memory.site.as_deref().unwrap_or_default();
-                    self.put(LEARNED, &format!("{} {site}", memory.selector), &memory);
+            Work::Learned(engine, learned) => {
+                let collection = learned_by(&engine);
+                for Learned { key, value } in learned {
+                    let change = StateChange::put(&collection, key.clone(), value);
+                    self.unsaved.insert((collection.clone(), key), change);
                 }
+            }
+            Work::Requested(requested) => {
+                for change in requested.changes {
+                    self.change(&change);
+                }
+                if let Some(request) = requested.unclaimed
+                    && let Some(change) = self.dispatcher.requests.on_kept(&request)
+                {
+                    self.change(&change);
+                }
+                self.remove(REQUESTS, &requested.key);
             }
             Work::Delivered(delivery) => self.delivered(delivery),
             Work::SaveAgain => {}

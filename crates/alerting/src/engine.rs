@@ -5,9 +5,10 @@ use crate::{AlertingConfig, Rule, engine_time::EngineTime};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry_interfaces::{AlertEngine, Result};
+use telemetry_interfaces::{AlertEngine, Error, Learned, Result};
 use telemetry_models::{
-    Alert, AlertState, AlertTransition, Event, SelectorName, Signal, Timestamp,
+    Alert, AlertRequest, AlertSource, AlertState, AlertTransition, Event, Invalid,
+    ResolutionMethod, SelectorName, Signal, Timestamp,
 };
 
 /// Rules whose window is by time are looked at so often when no event comes.
@@ -237,6 +238,10 @@ impl ThresholdEngine {
 }
 
 impl AlertEngine for ThresholdEngine {
+    fn name(&self) -> &str {
+        "rules"
+    }
+
     fn observe(&mut self, events: &[Event], changes: &mut Vec<AlertTransition>) {
         for event in events {
             self.time.event(event.timestamp);
@@ -265,8 +270,11 @@ impl AlertEngine for ThresholdEngine {
         for mut alert in self.orphans.drain(..) {
             let at = self.time.shown();
             let from = std::mem::replace(&mut alert.state, AlertState::Closed);
-            (alert.updated_at, alert.resolved_at) = (at, alert.resolved_at.or(Some(at)));
-            changes.push(AlertTransition { from, at, alert });
+            if alert.resolved_at.is_none() {
+                alert.resolve(ResolutionMethod::RuleRemoved, at);
+            }
+            alert.updated_at = at;
+            changes.push(AlertTransition::new(from, at, alert));
         }
         let line = self.time.line();
         let idle = line.since(self.idle_at) >= IDLE_EVALUATION || self.idle_at == Timestamp::MIN;
@@ -289,5 +297,44 @@ impl AlertEngine for ThresholdEngine {
     fn open(&self) -> Vec<Alert> {
         let slots = self.series.iter().flat_map(|series| &series.slots);
         slots.filter_map(Slot::alert).cloned().collect()
+    }
+
+    fn restore(&mut self, alerts: Vec<Alert>) -> Vec<Alert> {
+        let (own, others) = alerts.into_iter().partition(|it| it.source == AlertSource::Rule);
+        let own: Vec<Alert> = own;
+        Self::restore(self, own);
+        others
+    }
+
+    fn handle(
+        &mut self,
+        request: &AlertRequest,
+        changes: &mut Vec<AlertTransition>,
+    ) -> Option<std::result::Result<(), Invalid>> {
+        let mut slots = self.series.iter_mut().flat_map(|series| &mut series.slots);
+        let slot = slots.find(|slot| slot.has(&request.alert))?;
+        Some(slot.handle(request, self.time.line(), changes))
+    }
+
+    fn learned(&mut self, all: bool, limit: usize) -> Vec<Learned> {
+        let memories = if all { self.remember() } else { self.take_learned(limit) };
+        memories.iter().filter_map(SeriesMemory::to_learned).collect()
+    }
+
+    fn recall(&mut self, learned: Vec<Learned>) -> Vec<Error> {
+        let mut unreadable = Vec::new();
+        let read = learned.iter().map(SeriesMemory::from_learned);
+        let memories: Vec<_> =
+            read.filter_map(|it| it.map_err(|error| unreadable.push(error)).ok()).collect();
+        Self::recall(self, memories);
+        unreadable
+    }
+
+    fn watched(&self) -> usize {
+        self.series()
+    }
+
+    fn unwatched(&self) -> u64 {
+        self.untracked()
     }
 }

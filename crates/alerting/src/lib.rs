@@ -18,6 +18,7 @@ mod monitor;
 mod outbox;
 mod past;
 mod profile;
+mod requests;
 mod rule;
 mod slot;
 mod template;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use telemetry_aggregation::Sample;
+use telemetry_interfaces::{Learned, Result};
 use telemetry_models::{LastGood, SelectorName, StrategyKind, Timestamp};
 
 /// What was learned of one selector on one site: so that a program that runs for a minute every
@@ -35,6 +36,24 @@ pub struct RuleMemory {
     /// Kind and text of the strategy that won then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub winner: Option<(StrategyKind, Option<Arc<str>>)>,
+}
+
+impl SeriesMemory {
+    /// The document it is kept as.
+    pub(crate) fn to_learned(&self) -> Option<Learned> {
+        let key = format!("{} {}", self.selector, self.site.as_deref().unwrap_or_default());
+        match serde_json::to_string(self) {
+            Ok(value) => Some(Learned { key, value }),
+            Err(error) => {
+                tracing::error!(key, %error, "cannot be written as JSON");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn from_learned(learned: &Learned) -> Result<Self> {
+        crate::book::read(crate::outbox::LEARNED, &learned.key, &learned.value)
+    }
 }
 
 pub(crate) fn of(slot: &Slot) -> RuleMemory {

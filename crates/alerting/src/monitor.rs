@@ -1,18 +1,18 @@
 use crate::book::rows;
 use crate::channel::{Channel, RetryPolicy};
 use crate::dispatch::{Dispatcher, Figures, Work};
-use crate::outbox::{ALERTS, LEARNED, OUTBOX};
-use crate::{SeriesMemory, ThresholdEngine};
+use crate::outbox::{ALERTS, OUTBOX, learned_by};
+use crate::requests::{Asked, Requested, Requests};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use telemetry_interfaces::{
-    AlertEngine, Clock, Code, Error, ErrorKind, EventConsumer, Health, Result, StateChange,
-    StateStore,
+    AlertEngine, Clock, Code, Error, ErrorKind, EventConsumer, Health, Learned, Result,
+    StateChange, StateStore,
 };
-use telemetry_models::{Alert, AlertState, AlertTransition, Event, Timestamp};
+use telemetry_models::{Alert, AlertState, AlertTransition, Event, ResolutionMethod, Timestamp};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// What one evaluation of time hands to the dispatcher of what was learned, in selectors x sites.
@@ -31,19 +31,20 @@ type Hook = Box<dyn Fn(&AlertTransition) + Send>;
 /// within a minute after it changed, for programs that are killed. Dropping the monitor saves what was decided and does not
 /// wait for channels.
 pub struct AlertMonitor {
-    engine: ThresholdEngine,
+    engines: Vec<Box<dyn AlertEngine>>,
     hooks: Vec<Hook>,
     /// Hooks that panicked and were taken out.
     hooks_lost: usize,
     changes: Vec<AlertTransition>,
     figures: Arc<Figures>,
     work: UnboundedSender<Work>,
+    asked: mpsc::Receiver<Asked>,
     thread: Option<(JoinHandle<()>, mpsc::Receiver<()>)>,
 }
 
 /// Collects what an [`AlertMonitor`] works with.
 pub struct AlertMonitorBuilder {
-    engine: ThresholdEngine,
+    engines: Vec<Box<dyn AlertEngine>>,
     state: Arc<dyn StateStore>,
     clock: Arc<dyn Clock>,
     channels: Vec<Channel>,
@@ -52,6 +53,13 @@ pub struct AlertMonitorBuilder {
 }
 
 impl AlertMonitorBuilder {
+    /// Adds an engine beside those that are there. Names must differ.
+    #[must_use]
+    pub fn engine(mut self, engine: impl AlertEngine + 'static) -> Self {
+        self.engines.push(Box::new(engine));
+        self
+    }
+
     /// Adds a channel. Names must differ.
     #[must_use]
     pub fn channel(mut self, channel: Channel) -> Self {
@@ -84,7 +92,8 @@ impl AlertMonitorBuilder {
     /// Takes over the state of an earlier run and begins.
     ///
     /// # Errors
-    /// When two channels have one name, the state cannot be read, or no thread can be started. A
+    /// When two channels or engines have one name, the state cannot be read, or no thread can be
+    /// started. A
     /// single row that cannot be read is logged, left as it is and does not stop the start.
     pub fn start(mut self) -> Result<AlertMonitor> {
         for (at, channel) in self.channels.iter().enumerate() {
@@ -97,9 +106,26 @@ impl AlertMonitorBuilder {
                 ));
             }
         }
+        for (at, engine) in self.engines.iter().enumerate() {
+            let name = engine.name();
+            if self.engines[..at].iter().any(|other| other.name() == name) {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    Code::Configuration,
+                    format!("found two alert engines named {name:?}, expected unique names"),
+                ));
+            }
+        }
         let mut changes = Vec::new();
-        self.engine.tick(self.clock.utc(), &mut changes);
-        self.engine.recall(readable(rows::<SeriesMemory>(&*self.state, LEARNED)?));
+        let now = self.clock.utc();
+        for engine in &mut self.engines {
+            engine.tick(now, &mut changes);
+            let learned = self.state.list(&learned_by(engine.name()))?;
+            let learned = learned.into_iter().map(|(key, value)| Learned { key, value }).collect();
+            for error in engine.recall(learned) {
+                tracing::warn!(%error, "row left alone");
+            }
+        }
         let alerts = readable(rows::<Alert>(&*self.state, ALERTS)?);
         let dropped: Vec<_> = alerts
             .iter()
@@ -109,18 +135,30 @@ impl AlertMonitorBuilder {
         if !dropped.is_empty() {
             self.state.commit(&dropped)?;
         }
-        self.engine.restore(alerts);
+        let mut others = alerts;
+        for engine in &mut self.engines {
+            others = engine.restore(others);
+        }
+        for mut alert in others.into_iter().filter(|alert| alert.state.is_open()) {
+            let from = std::mem::replace(&mut alert.state, AlertState::Closed);
+            alert.resolve(ResolutionMethod::RuleRemoved, now);
+            alert.updated_at = now;
+            changes.push(AlertTransition::new(from, now, alert));
+        }
         let left_over = readable(rows(&*self.state, OUTBOX)?);
 
         let figures = Arc::new(Figures::default());
         let (work, inbox) = unbounded_channel();
         let (ended, end) = mpsc::channel();
+        let (to, asked) = mpsc::channel();
+        let requests = Requests { state: Arc::clone(&self.state), to };
         let dispatcher = Dispatcher {
             state: self.state,
             clock: self.clock,
             channels: self.channels,
             retry: self.retry,
             figures: Arc::clone(&figures),
+            requests,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -136,12 +174,13 @@ impl AlertMonitorBuilder {
             })
             .map_err(|error| cannot_start(error).with("part", "thread"))?;
         let mut monitor = AlertMonitor {
-            engine: self.engine,
+            engines: self.engines,
             hooks: self.hooks,
             hooks_lost: 0,
             changes,
             figures,
             work,
+            asked,
             thread: Some((thread, end)),
         };
         monitor.publish();
@@ -164,12 +203,12 @@ fn readable<T>(rows: Vec<Result<T>>) -> Vec<T> {
 impl AlertMonitor {
     /// A monitor to be configured.
     pub fn builder(
-        engine: ThresholdEngine,
+        engine: impl AlertEngine + 'static,
         state: Arc<dyn StateStore>,
         clock: Arc<dyn Clock>,
     ) -> AlertMonitorBuilder {
         AlertMonitorBuilder {
-            engine,
+            engines: vec![Box::new(engine)],
             state,
             clock,
             channels: Vec::new(),
@@ -180,7 +219,7 @@ impl AlertMonitor {
 
     /// Alerts that are pending, firing or recovering.
     pub fn open(&self) -> Vec<Alert> {
-        self.engine.open()
+        self.engines.iter().flat_map(|engine| engine.open()).collect()
     }
 
     /// Notifications accepted and given up since the start.
@@ -193,6 +232,15 @@ impl AlertMonitor {
         if self.changes.is_empty() {
             return;
         }
+        self.call_back();
+        let changes = std::mem::take(&mut self.changes);
+        self.figures.waiting.fetch_add(1, Ordering::Relaxed);
+        if self.work.send(Work::Changes(changes)).is_err() {
+            self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn call_back(&mut self) {
         let hooks = self.hooks.len();
         for change in &self.changes {
             self.hooks.retain(|hook| {
@@ -209,10 +257,32 @@ impl AlertMonitor {
             });
         }
         self.hooks_lost += hooks - self.hooks.len();
-        let changes = std::mem::take(&mut self.changes);
-        self.figures.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.work.send(Work::Changes(changes)).is_err() {
-            self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Does what people asked for since the last tick.
+    fn answer(&mut self) {
+        while let Ok(asked) = self.asked.try_recv() {
+            let (key, request) = match asked {
+                Asked::Request(key, request) => (key, request),
+                Asked::Adopt(alert) => {
+                    let mut alerts = vec![*alert];
+                    for engine in &mut self.engines {
+                        alerts = engine.restore(alerts);
+                    }
+                    continue;
+                }
+            };
+            let changes = &mut self.changes;
+            let answer = self.engines.iter_mut().find_map(|it| it.handle(&request, changes));
+            if let Some(Err(invalid)) = &answer {
+                let alert = request.alert.as_str();
+                tracing::warn!(alert, action = request.action.as_str(), %invalid, "not done");
+            }
+            self.call_back();
+            let changes = std::mem::take(&mut self.changes);
+            let unclaimed = answer.is_none().then_some(*request);
+            // A dispatcher that ended shows in health; the request stays where it is.
+            let _ = self.work.send(Work::Requested(Requested { key, changes, unclaimed }));
         }
     }
 }
@@ -223,17 +293,24 @@ impl EventConsumer for AlertMonitor {
     }
 
     fn consume(&mut self, batch: &[Event]) {
-        self.engine.observe(batch, &mut self.changes);
+        for engine in &mut self.engines {
+            engine.observe(batch, &mut self.changes);
+        }
         self.publish();
     }
 
     fn tick(&mut self, now: Timestamp) {
-        self.engine.tick(now, &mut self.changes);
+        for engine in &mut self.engines {
+            engine.tick(now, &mut self.changes);
+        }
         self.publish();
-        let learned = self.engine.take_learned(LEARNED_AT_ONCE);
-        if !learned.is_empty() {
-            // A dispatcher that ended shows in health.
-            let _ = self.work.send(Work::Learned(learned));
+        self.answer();
+        for engine in &mut self.engines {
+            let learned = engine.learned(false, LEARNED_AT_ONCE);
+            if !learned.is_empty() {
+                // A dispatcher that ended shows in health.
+                let _ = self.work.send(Work::Learned(engine.name().to_owned(), learned));
+            }
         }
     }
 
@@ -248,12 +325,12 @@ impl EventConsumer for AlertMonitor {
             let message = format!("{} batches of changes wait{trouble}", figure(&figures.waiting));
             return Health::degraded(Code::AlertOverload, message);
         }
-        if self.engine.untracked() > 0 {
+        let watched = self.engines.iter().map(|engine| engine.watched()).max().unwrap_or(0);
+        let unwatched = self.engines.iter().map(|engine| engine.unwatched()).max().unwrap_or(0);
+        if unwatched > 0 {
             let message = format!(
-                "{} events of selectors beyond the first {} were not watched; raise \
-                 alerting.max_series",
-                self.engine.untracked(),
-                self.engine.series()
+                "{unwatched} events of selectors beyond the first {watched} were not watched; \
+                 raise alerting.max_series"
             );
             return Health::degraded(Code::AlertOverload, message);
         }
@@ -274,17 +351,23 @@ impl EventConsumer for AlertMonitor {
         }
         Health::healthy(format!(
             "{} selectors watched, {} notifications sent, {} under way",
-            self.engine.series(),
+            watched,
             figure(&figures.sent),
             figure(&figures.under_way)
         ))
     }
 
     fn finish(&mut self, now: Timestamp, limit: Duration) {
-        self.engine.tick(now, &mut self.changes);
+        for engine in &mut self.engines {
+            engine.tick(now, &mut self.changes);
+        }
         self.publish();
+        self.answer();
         let Some((thread, end)) = self.thread.take() else { return };
-        let _ = self.work.send(Work::Learned(self.engine.remember()));
+        for engine in &mut self.engines {
+            let learned = engine.learned(true, usize::MAX);
+            let _ = self.work.send(Work::Learned(engine.name().to_owned(), learned));
+        }
         let _ = self.work.send(Work::Finish(limit));
         // The last commit may take a moment beyond the limit; a store that hangs is left behind.
         if end.recv_timeout(limit.saturating_add(Duration::from_secs(1))).is_ok() {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use telemetry_interfaces::{Notification, NotificationKind};
-use telemetry_models::{AlertState, AlertTransition};
+use telemetry_models::{AlertState, AlertTransition, ChangeCause};
 
 /// Collection of alerts, by id.
 pub(crate) const ALERTS: &str = "alerts";
@@ -12,6 +12,13 @@ pub(crate) const DEAD_LETTERS: &str = "dead_letters";
 pub(crate) const CHANNELS: &str = "channels";
 /// Collection of what the engine has learned, by selector and site.
 pub(crate) const LEARNED: &str = "alerting_memory";
+/// Collection of what people asked for and was not done yet, in the order it is to be done.
+pub(crate) const REQUESTS: &str = "alert_requests";
+
+/// Collection of what an engine has learned.
+pub(crate) fn learned_by(engine: &str) -> String {
+    if engine == "rules" { LEARNED.to_owned() } else { format!("{LEARNED}_{engine}") }
+}
 
 /// One notification for one channel: written before it is sent, removed when it was accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +56,9 @@ pub struct ChannelRecord {
 /// What a change of state is announced as; most are not.
 pub(crate) fn notification(change: &AlertTransition) -> Option<Notification> {
     let (from, alert) = (change.from, &change.alert);
+    if matches!(change.cause, ChangeCause::Handling | ChangeCause::Data) {
+        return None;
+    }
     let kind = match alert.state {
         AlertState::Firing if from == AlertState::Recovering => return None,
         AlertState::Firing => NotificationKind::Firing,
@@ -56,9 +66,15 @@ pub(crate) fn notification(change: &AlertTransition) -> Option<Notification> {
         AlertState::Closed if from.is_open() => NotificationKind::Resolved,
         _ => return None,
     };
-    let key = match kind {
+    let mut key = match kind {
         NotificationKind::Resolved => format!("{}-resolved", alert.id),
         _ => format!("{}-firing-{}", alert.id, alert.severity),
     };
+    if alert.reopened > 0 {
+        key += &format!("-again{}", alert.reopened);
+    }
+    if change.cause == ChangeCause::Heartbeat {
+        key += &format!("-{}", change.at.as_millis());
+    }
     Some(Notification { key, kind, at: change.at, alerts: vec![alert.clone()] })
 }

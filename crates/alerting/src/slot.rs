@@ -6,7 +6,8 @@ use crate::{Against, Rule};
 use std::sync::Arc;
 use telemetry_aggregation::{Sample, SignalWindow};
 use telemetry_models::{
-    Alert, AlertId, AlertState, AlertTransition, Event, Evidence, SelectorName, Signal, Timestamp,
+    Alert, AlertAction, AlertId, AlertReason, AlertRequest, AlertState, AlertTransition,
+    ChangeCause, Event, Invalid, ResolutionMethod, SelectorName, Signal, Timestamp,
 };
 
 /// One rule on one selector and site: its window, its baseline, its state, its alert.
@@ -102,6 +103,35 @@ impl Slot {
         self.alert = Some(Box::new(Alert { state, ..alert }));
     }
 
+    /// Whether the alert with this id is this slot's, also when it is resolved and not yet closed.
+    pub(crate) fn has(&self, id: &AlertId) -> bool {
+        self.alert.as_ref().is_some_and(|alert| alert.id == *id)
+    }
+
+    /// Does what somebody asked for. An alert that was ended by hand needs new evidence to come
+    /// back; one that was made to fire again does not end before its condition held anew.
+    pub(crate) fn handle(
+        &mut self,
+        request: &AlertRequest,
+        line: Timestamp,
+        changes: &mut Vec<AlertTransition>,
+    ) -> Result<(), Invalid> {
+        let Some(alert) = &mut self.alert else { return Ok(()) };
+        let from = alert.state;
+        let cause = alert.apply(request)?;
+        changes.push(AlertTransition { from, at: request.at, cause, alert: Alert::clone(alert) });
+        match request.action {
+            AlertAction::Resolve { .. } => {
+                self.machine = Machine::Resolved { since: line };
+                self.window.clear();
+                self.trail.clear();
+            }
+            AlertAction::Reopen => self.machine = Machine::Firing,
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// The selector's definition changed: what was measured before no longer counts. An open alert
     /// keeps the baseline it is measured by until it is resolved.
     pub(crate) fn definition_changed(&mut self) {
@@ -159,12 +189,23 @@ impl Slot {
         }
         let reading = self.read(rule, moment.line);
         let holds = reading.map(|reading| self.holds(rule, reading));
+        let holds = self.by_word(holds);
         if let (Some(reading), true) = (reading, self.is_open()) {
             self.update(rule, reading, moment, changes);
         }
         while let Some((from, to)) = self.machine.step(moment.line, holds, moment.timing) {
             self.moved(rule, from, to, reading, moment, changes);
         }
+    }
+
+    /// What was made to fire again by somebody's word is not ended by what was measured before.
+    fn by_word(&mut self, holds: Option<bool>) -> Option<bool> {
+        let reopened = |it: &&mut Box<Alert>| it.reason == AlertReason::Reopened;
+        let Some(alert) = self.alert.as_mut().filter(reopened) else { return holds };
+        if holds == Some(true) {
+            alert.reason = AlertReason::Measured;
+        }
+        holds.filter(|holds| *holds)
     }
 
     fn holds(&self, rule: &Rule, reading: Reading) -> bool {
@@ -239,9 +280,9 @@ impl Slot {
         alert.updated_at = moment.shown;
         let severity = rule.severity_of(reading.level);
         if severity > alert.severity {
-            alert.severity = severity;
+            alert.raise(severity, moment.shown);
             let alert = Alert::clone(alert);
-            changes.push(AlertTransition { from: alert.state, at: moment.shown, alert });
+            changes.push(AlertTransition::within(ChangeCause::Severity, moment.shown, alert));
         }
     }
 
@@ -273,10 +314,10 @@ impl Slot {
                     explain(alert, rule, &self.trail, reading);
                 }
             }
-            AlertState::Resolved => alert.resolved_at = Some(moment.shown),
+            AlertState::Resolved => alert.resolve(ResolutionMethod::Automatic, moment.shown),
             _ => {}
         }
-        changes.push(AlertTransition { from, at: moment.shown, alert: Alert::clone(alert) });
+        changes.push(AlertTransition::new(from, moment.shown, Alert::clone(alert)));
         if matches!(to, AlertState::Resolved | AlertState::Inactive) {
             self.trail.clear();
         }
@@ -296,29 +337,18 @@ impl Slot {
         self.activated = moment.shown.as_nanos().max(self.activated.saturating_add(1));
         let id = format!("{fingerprint}-{:x}", self.activated);
         let since = self.trail.since().unwrap_or(moment.shown);
+        let id = AlertId::new(id).expect("hexadecimal digits are not blank");
         let mut alert = Alert {
-            id: AlertId::new(id).expect("hexadecimal digits are not blank"),
             fingerprint: fingerprint.into(),
-            rule: Arc::clone(&rule.id),
-            selector: moment.selector.clone(),
             site: moment.site.cloned(),
-            signal: rule.signal,
             severity: rule.severity_of(reading.level),
-            state: AlertState::Pending,
-            since,
-            fired_at: None,
-            resolved_at: None,
             updated_at: moment.shown,
             value: reading.value,
             comparison: rule.comparison,
             threshold: reading.threshold,
             samples: reading.samples as u64,
-            last_good: None,
-            evidence: Evidence::default(),
-            summary: String::new(),
-            likely_cause: None,
-            suggestion: None,
             labels: rule.labels.clone(),
+            ..Alert::new(id, &rule.id, moment.selector.clone(), rule.signal, since)
         };
         explain(&mut alert, rule, &self.trail, reading);
         alert

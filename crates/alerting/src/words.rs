@@ -7,8 +7,10 @@ use telemetry_models::Signal;
 /// Reads a signal's name; a wrong one is answered with the nearest and with all of them.
 pub(crate) fn signal<'de, D: Deserializer<'de>>(from: D) -> Result<Signal, D::Error> {
     let found = String::deserialize(from)?;
-    found.parse().map_err(|_| {
-        let known: Vec<_> = Signal::ALL.iter().map(|signal| signal.as_str()).collect();
+    let watchable = |signal: &Signal| *signal != Signal::Health;
+    found.parse().ok().filter(watchable).ok_or_else(|| {
+        let known = Signal::ALL.iter().filter(|signal| watchable(signal));
+        let known: Vec<_> = known.map(|signal| signal.as_str()).collect();
         let nearest = known
             .iter()
             .map(|word| (distance(&found, word), word))

@@ -56,6 +56,13 @@ impl FromStr for Moment {
     }
 }
 
+/// A length of time on the command line: `30m`, `2h`, `1d12h`.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| {
+        format!("found {text:?}, expected numbers with the units s, m, h, d or w, as in 1d12h")
+    })
+}
+
 /// Whole numbers with a unit each, at least one.
 fn duration(text: &str) -> Option<Duration> {
     let mut total = 0u64;

@@ -1,10 +1,17 @@
 use crate::{BoxFuture, Result};
 use serde::{Deserialize, Serialize};
-use telemetry_models::{Alert, AlertTransition, Event, Timestamp};
+use telemetry_models::{Alert, AlertRequest, AlertTransition, Event, Invalid, Timestamp};
 
 /// Decides from events and time which alerts change their state. Deterministic: the same events
 /// and times give the same transitions.
+///
+/// Several engines may run side by side (rules with thresholds, detectors without); each has alerts
+/// of its own. At the start [`recall`](Self::recall) comes before [`restore`](Self::restore), and
+/// both before the first event.
 pub trait AlertEngine: Send {
+    /// A short name, the same in every run: what the engine remembers is kept under it.
+    fn name(&self) -> &str;
+
     /// Looks at events, in order, and appends what changed.
     fn observe(&mut self, events: &[Event], changes: &mut Vec<AlertTransition>);
 
@@ -13,6 +20,56 @@ pub trait AlertEngine: Send {
 
     /// Alerts that are pending, firing or recovering.
     fn open(&self) -> Vec<Alert>;
+
+    /// Takes over alerts of an earlier run; they are not announced again. Hands back those that are
+    /// not this engine's.
+    fn restore(&mut self, alerts: Vec<Alert>) -> Vec<Alert> {
+        alerts
+    }
+
+    /// Does what somebody asked for, and appends what changed. `None` when the engine has no such
+    /// alert, an error when the request does not fit it.
+    fn handle(
+        &mut self,
+        request: &AlertRequest,
+        changes: &mut Vec<AlertTransition>,
+    ) -> Option<std::result::Result<(), Invalid>> {
+        let _ = (request, changes);
+        None
+    }
+
+    /// What was learned since it was taken last and is worth keeping by now, at most `limit`
+    /// documents; everything that was learned with `all`.
+    fn learned(&mut self, all: bool, limit: usize) -> Vec<Learned> {
+        let _ = (all, limit);
+        Vec::new()
+    }
+
+    /// Takes over what an earlier run has learned. A document that cannot be read is reported and
+    /// does not keep the others from being taken over.
+    fn recall(&mut self, learned: Vec<Learned>) -> Vec<crate::Error> {
+        let _ = learned;
+        Vec::new()
+    }
+
+    /// Selectors × sites that are watched.
+    fn watched(&self) -> usize {
+        0
+    }
+
+    /// Events that were not looked at because a limit was reached.
+    fn unwatched(&self) -> u64 {
+        0
+    }
+}
+
+/// Something an engine has learned, to be kept for a later run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// What it is about, for instance selector and site.
+    pub key: String,
+    /// A JSON text.
+    pub value: String,
 }
 
 /// Why a notification is sent.

@@ -1,6 +1,6 @@
 use crate::id::name;
 use crate::outcome::words;
-use crate::{Comparison, EventId, Invalid, SelectorName, Signal, Timestamp};
+use crate::{Comparison, EventId, Handling, Invalid, SelectorName, Signal, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +23,58 @@ words! {
         High = "high",
         /// Worth a look now.
         Critical = "critical",
+    }
+}
+
+impl Severity {
+    /// The next higher one; `None` above critical.
+    pub const fn next(self) -> Option<Self> {
+        match self {
+            Self::Low => Some(Self::Medium),
+            Self::Medium => Some(Self::High),
+            Self::High => Some(Self::Critical),
+            Self::Critical => None,
+        }
+    }
+}
+
+words! {
+    /// Who decided that something is wrong.
+    AlertSource, "alert source" {
+        /// A rule with thresholds.
+        Rule = "rule",
+        /// A detector without thresholds.
+        Detector = "detector",
+        /// The telemetry system, about itself. Never inhibited, never muted.
+        System = "system",
+    }
+}
+
+words! {
+    /// What keeps an alert open.
+    AlertReason, "alert reason" {
+        /// What was measured.
+        Measured = "measured",
+        /// That nothing is measured any more.
+        NoData = "no_data",
+        /// Somebody's word: it was over, and was made to fire again.
+        Reopened = "reopened",
+    }
+}
+
+words! {
+    /// Why an alert changed.
+    ChangeCause, "cause of change" {
+        /// It went from one state to another.
+        State = "state",
+        /// Its severity rose, by measurement, by hand, or because nobody acknowledged it.
+        Severity = "severity",
+        /// Data stopped or came back while it was open.
+        Data = "data",
+        /// Somebody acknowledged, assigned, commented or suppressed it.
+        Handling = "handling",
+        /// It says that it still stands, as it does every so often.
+        Heartbeat = "heartbeat",
     }
 }
 
@@ -99,6 +151,116 @@ pub struct Alert {
     pub suggestion: Option<String>,
     /// Labels of the rule, for routing.
     pub labels: BTreeMap<String, String>,
+    /// Who decided it.
+    #[serde(default = "rule_source")]
+    pub source: AlertSource,
+    /// What keeps it open.
+    #[serde(default = "measured")]
+    pub reason: AlertReason,
+    /// When the last data came, while it is open and data stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_data_since: Option<Timestamp>,
+    /// URL template of the page where it happened last, as in `/product/{id}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_template: Option<Arc<str>>,
+    /// What the selector's own past says the value should be, in the signal's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+    /// Why it has its severity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<SeverityFactor>,
+    /// Further texts of the rule, filled in.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Where the way to deal with it is written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// How often somebody made it fire again after it was over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reopened: u32,
+    /// What people did with it.
+    #[serde(default, skip_serializing_if = "is_untouched")]
+    pub handling: Handling,
+}
+
+const fn rule_source() -> AlertSource {
+    AlertSource::Rule
+}
+
+const fn measured() -> AlertReason {
+    AlertReason::Measured
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+fn is_untouched(handling: &Handling) -> bool {
+    *handling == Handling::default()
+}
+
+/// One reason for an alert's severity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeverityFactor {
+    /// What was looked at: `rule`, `step`, `impact`, `effect`, `evidence`, `breadth`.
+    pub name: Arc<str>,
+    /// What was found, in words.
+    pub found: String,
+    /// What it adds; the sum of all decides. 0 for what decides alone, as a rule's own severity.
+    pub points: i8,
+}
+
+impl Alert {
+    /// A pending alert of medium severity about which nothing else is known.
+    pub fn new(
+        id: AlertId,
+        rule: &str,
+        selector: SelectorName,
+        signal: Signal,
+        since: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            fingerprint: "".into(),
+            rule: rule.into(),
+            selector,
+            site: None,
+            signal,
+            severity: Severity::Medium,
+            state: AlertState::Pending,
+            since,
+            fired_at: None,
+            resolved_at: None,
+            updated_at: since,
+            value: 0.0,
+            comparison: Comparison::AtLeast,
+            threshold: 0.0,
+            samples: 0,
+            last_good: None,
+            evidence: Evidence::default(),
+            summary: String::new(),
+            likely_cause: None,
+            suggestion: None,
+            labels: BTreeMap::new(),
+            source: AlertSource::Rule,
+            reason: AlertReason::Measured,
+            no_data_since: None,
+            page_template: None,
+            baseline: None,
+            factors: Vec::new(),
+            annotations: BTreeMap::new(),
+            runbook: None,
+            reopened: 0,
+            handling: Handling::default(),
+        }
+    }
+
+    /// The command that shows everything about it.
+    pub fn command(&self) -> String {
+        format!("telemetry alerts show {}", self.id)
+    }
 }
 
 /// The last operation before the trouble.
@@ -129,14 +291,33 @@ pub struct Evidence {
     pub now: Option<String>,
 }
 
-/// An alert that changed its state.
+/// An alert that changed: its state, or something else that others may want to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertTransition {
-    /// Where it stood.
+    /// Where it stood; its present state when that did not change.
     pub from: AlertState,
     /// When it changed.
     pub at: Timestamp,
+    /// Why it changed.
+    #[serde(default = "state_change")]
+    pub cause: ChangeCause,
     /// The alert as it stands now.
     pub alert: Alert,
+}
+
+const fn state_change() -> ChangeCause {
+    ChangeCause::State
+}
+
+impl AlertTransition {
+    /// From one state to the alert's present one.
+    pub fn new(from: AlertState, at: Timestamp, alert: Alert) -> Self {
+        Self { from, at, cause: ChangeCause::State, alert }
+    }
+
+    /// A change within a state.
+    pub fn within(cause: ChangeCause, at: Timestamp, alert: Alert) -> Self {
+        Self { from: alert.state, at, cause, alert }
+    }
 }

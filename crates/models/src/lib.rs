@@ -7,6 +7,7 @@ mod attempt;
 mod confidence;
 mod context;
 mod event;
+mod handling;
 mod id;
 mod invalid;
 pub mod json;
@@ -21,11 +22,18 @@ mod strategy;
 mod timestamp;
 mod validate;
 
-pub use alert::{Alert, AlertId, AlertState, AlertTransition, Evidence, LastGood, Severity};
+pub use alert::{
+    Alert, AlertId, AlertReason, AlertSource, AlertState, AlertTransition, ChangeCause, Evidence,
+    LastGood, Severity, SeverityFactor,
+};
 pub use attempt::{Attempt, AttemptOutcome, ShadowProbe};
 pub use confidence::Confidence;
 pub use context::{PageContext, Viewport, site_of_url};
 pub use event::{ErrorInfo, Event, OperationKind, Quality, Resources, Timing};
+pub use handling::{
+    AlertAction, AlertRequest, Handled, HandledWhat, Handling, Mark, Resolution, ResolutionMethod,
+    Suppression,
+};
 pub use id::{CorrelationId, EventId, EventIds, ProducerId, RunId, SessionId};
 pub use invalid::Invalid;
 pub use outcome::{Outcome, OutcomeClass};

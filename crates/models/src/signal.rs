@@ -31,6 +31,9 @@ words! {
         DurationMs = "duration_ms",
         /// Operations per second.
         Frequency = "frequency",
+        /// Whether the telemetry system itself is in trouble: 1 or 0. No event says anything about
+        /// it, so no rule can watch it; the system's alerts about itself have it.
+        Health = "health",
     }
 }
 
@@ -65,6 +68,7 @@ impl Signal {
             Self::MatchCount => success(event)?.elements_found().map(f64::from),
             Self::DurationMs => success(event)?.duration().map(|it| it.as_secs_f64() * 1e3),
             Self::Frequency => Some(1.0),
+            Self::Health => None,
         }
     }
 

@@ -31,7 +31,7 @@ impl Family {
             Signal::Confidence => Self::Confidence,
             Signal::DurationMs => Self::Duration,
             Signal::EnvironmentFaultRate => Self::Environment,
-            Signal::MatchCount | Signal::Frequency => Self::Other,
+            Signal::MatchCount | Signal::Frequency | Signal::Health => Self::Other,
         }
     }
 

@@ -4,6 +4,7 @@ mod clock_jumps;
 mod config;
 mod defaults;
 mod delivery;
+mod handling;
 mod scene;
 mod state_machine;
 mod thresholds;

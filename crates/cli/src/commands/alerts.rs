@@ -1,3 +1,6 @@
+mod handle;
+
+use self::handle::{Assign, Escalate, Resolve, Suppress, Who, Wish};
 use crate::arguments::Global;
 use crate::commands::event::Fields;
 use crate::console::{Console, Tone};
@@ -9,7 +12,7 @@ use crate::table::{Cell, Column, Table};
 use clap::{Args, Subcommand, ValueEnum};
 use telemetry_runtime::alerting::{AlertBook, AlertFilter};
 use telemetry_runtime::interfaces::{ErrorKind, Result, SelectorPattern};
-use telemetry_runtime::models::{Alert, AlertId, AlertState, Severity, Signal};
+use telemetry_runtime::models::{Alert, AlertId, AlertState, HandledWhat, Severity, Signal};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertsCommand {
@@ -25,6 +28,24 @@ Example:
         /// The alert's id, as in the list
         id: AlertId,
     },
+    /// Say that somebody takes care of it; ends when it resolves or gets worse
+    Ack(Who),
+    /// Take an acknowledgement back
+    Unack(Who),
+    /// Say who is to take care of it
+    Assign(Assign),
+    /// Add a remark, given with --why
+    Comment(Who),
+    /// End it by hand; it comes back only with new evidence
+    Resolve(Resolve),
+    /// Make one that is over fire again
+    Reopen(Who),
+    /// Keep it quiet until a given time
+    Suppress(Suppress),
+    /// Let it be announced again
+    Unsuppress(Who),
+    /// Raise its severity
+    Escalate(Escalate),
 }
 
 /// List alerts, open and severe ones first
@@ -82,12 +103,26 @@ impl Standing {
 }
 
 pub(crate) fn run(command: &AlertsCommand, global: &Global, console: &mut Console) -> Outcome {
-    let settings = Settings::load(global)?;
-    let book = open(&settings)?;
-    match command {
-        AlertsCommand::List(args) => list(args, book.as_ref(), global, console),
-        AlertsCommand::Show { id } => show(id, book.as_ref(), global, console),
-    }
+    let wish = match command {
+        AlertsCommand::List(args) => {
+            let book = open(&Settings::load(global)?)?;
+            return list(args, book.as_ref(), global, console);
+        }
+        AlertsCommand::Show { id } => {
+            let book = open(&Settings::load(global)?)?;
+            return show(id, book.as_ref(), global, console);
+        }
+        AlertsCommand::Ack(who) => Wish::Acknowledge(who),
+        AlertsCommand::Unack(who) => Wish::Unacknowledge(who),
+        AlertsCommand::Assign(it) => Wish::Assign(it),
+        AlertsCommand::Comment(who) => Wish::Comment(who),
+        AlertsCommand::Resolve(it) => Wish::Resolve(it),
+        AlertsCommand::Reopen(who) => Wish::Reopen(who),
+        AlertsCommand::Suppress(it) => Wish::Suppress(it),
+        AlertsCommand::Unsuppress(who) => Wish::Unsuppress(who),
+        AlertsCommand::Escalate(it) => Wish::Escalate(it),
+    };
+    handle::run(&wish, global, console)
 }
 
 /// The alerts of the store, which must be there; one without state has no alerts.
@@ -205,7 +240,34 @@ fn details(alert: &Alert) -> Fields {
     for (key, value) in &alert.labels {
         fields.add(&format!("label {key}"), value);
     }
+    handling(alert, &mut fields);
     fields
+}
+
+/// Who did what with it, and why.
+fn handling(alert: &Alert, fields: &mut Fields) {
+    let handling = &alert.handling;
+    if let Some(mark) = &handling.acknowledged {
+        fields.add("acknowledged", format_args!("by {} at {}", mark.by, mark.at));
+    }
+    fields.maybe("assigned to", handling.assignee.as_ref());
+    if let Some(it) = &handling.suppressed {
+        fields.add("suppressed", format_args!("until {} by {}", it.until, it.mark.by));
+    }
+    if let Some(it) = &handling.resolution {
+        let by = it.by.as_deref().map_or(String::new(), |by| format!(" by {by}"));
+        fields.add("resolution", format_args!("{}{by} at {}", it.method, it.at));
+    }
+    for it in &handling.history {
+        let what = match &it.what {
+            HandledWhat::Action(action) => action.as_str().to_owned(),
+            HandledWhat::AcknowledgementEnded => "acknowledgement ended".to_owned(),
+            HandledWhat::EscalatedUnacknowledged(to) => format!("escalated to {to}: nobody came"),
+        };
+        let by = it.by.as_deref().map_or(String::new(), |by| format!(" by {by}"));
+        let why = it.why.as_deref().map_or(String::new(), |why| format!(": {why}"));
+        fields.add("history", format_args!("{} {what}{by}{why}", it.at));
+    }
 }
 
 /// The summary without the selector's name, which has a column of its own.

@@ -70,7 +70,7 @@ pub(crate) mod tests {
     use super::judge;
     use shop_site::catalogue;
     use telemetry_runtime::models::{
-        Alert, AlertId, AlertState, Comparison, Evidence, SelectorName, Severity, Signal, Timestamp,
+        Alert, AlertId, AlertState, SelectorName, Severity, Signal, Timestamp,
     };
 
     /// Milliseconds since the Unix epoch at which the tests' shop opens.
@@ -84,28 +84,21 @@ pub(crate) mod tests {
     /// An alert that fired so many milliseconds after the opening.
     pub(crate) fn alert(selector: &str, signal: Signal, fired_ms: i64) -> Alert {
         Alert {
-            id: AlertId::new(format!("{selector}-{fired_ms}")).unwrap(),
             fingerprint: selector.into(),
-            rule: format!("rule-on-{signal}").into(),
-            selector: SelectorName::new(selector).unwrap(),
-            site: None,
-            signal,
             severity: Severity::High,
             state: AlertState::Firing,
-            since: at(fired_ms),
             fired_at: Some(at(fired_ms)),
-            resolved_at: None,
-            updated_at: at(fired_ms),
             value: 1.0,
-            comparison: Comparison::AtLeast,
             threshold: 0.8,
             samples: 4,
-            last_good: None,
-            evidence: Evidence::default(),
             summary: format!("{selector} is not what it was"),
-            likely_cause: None,
-            suggestion: None,
-            labels: Default::default(),
+            ..Alert::new(
+                AlertId::new(format!("{selector}-{fired_ms}")).unwrap(),
+                &format!("rule-on-{signal}"),
+                SelectorName::new(selector).unwrap(),
+                signal,
+                at(fired_ms),
+            )
         }
     }
 

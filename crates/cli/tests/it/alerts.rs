@@ -1,7 +1,6 @@
 use crate::setup::{Place, events};
 use expect_test::expect;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use telemetry_runtime::interfaces::{StateChange, StateStore};
 use telemetry_runtime::models::{
     Alert, AlertId, AlertState, Comparison, Evidence, LastGood, SelectorName, Severity, Signal,
@@ -11,17 +10,11 @@ use telemetry_runtime::storage::SqliteState;
 fn alert(id: &str, state: AlertState, severity: Severity) -> Alert {
     let events = events();
     Alert {
-        id: AlertId::new(id).unwrap(),
         fingerprint: id.into(),
-        rule: "selector-broken".into(),
-        selector: SelectorName::new("shop.product.price").unwrap(),
         site: Some("shop.example".into()),
-        signal: Signal::ErrorRate,
         severity,
         state,
-        since: events[7].timestamp,
         fired_at: Some(events[13].timestamp),
-        resolved_at: None,
         updated_at: events[13].timestamp,
         value: 1.0,
         comparison: Comparison::Above,
@@ -40,9 +33,14 @@ fn alert(id: &str, state: AlertState, severity: Severity) -> Alert {
             now: Some("css span.price: empty".into()),
         },
         summary: "shop.product.price matches nothing".into(),
-        likely_cause: None,
         suggestion: Some("look at the page".into()),
-        labels: BTreeMap::new(),
+        ..Alert::new(
+            AlertId::new(id).unwrap(),
+            "selector-broken",
+            SelectorName::new("shop.product.price").unwrap(),
+            Signal::ErrorRate,
+            events[7].timestamp,
+        )
     }
 }
 
@@ -112,5 +110,30 @@ fn one_alert_with_its_evidence() {
 #[test]
 fn a_store_without_state_has_no_alerts() {
     let place = Place::with_store();
+    place.run_reading(&["alerts", "list"]).code(0).says(&["no open alerts"]);
+}
+
+#[test]
+fn what_is_done_with_an_alert_is_kept_with_who_and_why() {
+    let place = place();
+    let act = |args: &[&str]| place.run(&[&["alerts"], args, &["--by", "ada"]].concat());
+    act(&["ack", "broken-1", "--why", "on it"]).code(0).shows(&["acknowledged  by ada", "on it"]);
+    act(&["assign", "broken-1", "--to", "bob"]).code(0).shows(&["assigned to   bob"]);
+    act(&["comment", "broken-1", "--why", "the shop has a new layout"]).code(0);
+    act(&["comment", "broken-1"]).code(2).says(&["found no text"]);
+    act(&["suppress", "broken-1", "--for", "2h"]).code(0).shows(&["suppressed    until"]);
+    act(&["suppress", "broken-1", "--for", "60d"]).code(2).says(&["within the next 30 days"]);
+    act(&["escalate", "broken-1"]).code(0).shows(&["severity      critical"]);
+    act(&["reopen", "broken-1"]).code(2).says(&["an alert that is firing"]);
+    act(&["resolve", "broken-1", "--method", "deployment_fix"])
+        .code(0)
+        .shows(&["state         resolved", "resolution    deployment_fix by ada"]);
+    act(&["ack", "broken-9"]).code(1).says(&["no alert broken-9"]);
+    let shown = place.run_reading(&["alerts", "show", "broken-1"]).code(0).out;
+    for what in
+        ["acknowledge by ada: on it", "assign by ada", "new layout", "acknowledgement ended"]
+    {
+        assert!(shown.contains(what), "{what} in {shown}");
+    }
     place.run_reading(&["alerts", "list"]).code(0).says(&["no open alerts"]);
 }

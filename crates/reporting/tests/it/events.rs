@@ -126,15 +126,10 @@ pub(crate) fn report(events: &[Event]) -> Report {
 
 pub(crate) fn alert(id: &str, selector: &str, signal: Signal, state: AlertState) -> Alert {
     Alert {
-        id: AlertId::new(id).unwrap(),
         fingerprint: format!("{selector}/{signal}").into(),
-        rule: "selector-broken".into(),
-        selector: SelectorName::new(selector).unwrap(),
         site: Some("shop.example".into()),
-        signal,
         severity: Severity::Critical,
         state,
-        since: at(60),
         fired_at: Some(at(62)),
         resolved_at: (state == AlertState::Resolved).then(|| at(100)),
         updated_at: at(100),
@@ -142,11 +137,15 @@ pub(crate) fn alert(id: &str, selector: &str, signal: Signal, state: AlertState)
         comparison: Comparison::AtLeast,
         threshold: 0.5,
         samples: 20,
-        last_good: None,
         evidence: Evidence { events: vec![EventId::from_u128(362)], ..Evidence::default() },
         summary: format!("{selector} fails"),
-        likely_cause: None,
         suggestion: Some("Look at span.price.".into()),
-        labels: Default::default(),
+        ..Alert::new(
+            AlertId::new(id).unwrap(),
+            "selector-broken",
+            SelectorName::new(selector).unwrap(),
+            signal,
+            at(60),
+        )
     }
 }
