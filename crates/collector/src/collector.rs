@@ -214,17 +214,18 @@ impl Collector {
     ) -> OperationSpan {
         let shared = &*self.shared;
         if !shared.config.enabled {
-            return OperationSpan::new(0, Record::new(0, 0, selector.0, None, operation));
+            return OperationSpan::new(0, Record::new(0, 0, selector.0, None, operation), None);
         }
         let engine = shared.registry.engine_cached(shared.id, engine);
         let page = page.map(|page| page.0);
-        let record = Record::new(shared.time.raw(), engine, selector.0, page, operation);
-        // Tied to its scope out of line: a reference to the span here would keep it in memory, and
-        // the copy that follows would wait for the stores just made.
+        let mut record = Record::new(shared.time.raw(), engine, selector.0, page, operation);
+        let mut cold = None;
         if correlation::is_any() {
-            return inheriting(OperationSpan::new(shared.id, record));
+            let (bits, rest) = correlation::inherited();
+            record.set_correlation(bits);
+            cold = rest;
         }
-        OperationSpan::new(shared.id, record)
+        OperationSpan::new(shared.id, record, cold)
     }
 
     /// How names and texts are changed before they are recorded.
@@ -329,13 +330,6 @@ impl Collector {
     pub fn shutdown(&self, limit: Duration) -> FlushReport {
         self.ending.end(limit)
     }
-}
-
-#[cold]
-#[inline(never)]
-fn inheriting(mut span: OperationSpan) -> OperationSpan {
-    correlation::inherit(&mut span);
-    span
 }
 
 impl Ending {

@@ -1,3 +1,4 @@
+use crate::cold::Cold;
 use crate::{Collector, OperationSpan};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -221,11 +222,16 @@ pub(crate) fn is_any() -> bool {
     ANY.get()
 }
 
-/// Ties an operation to the scope its thread is in.
-pub(crate) fn inherit(span: &mut OperationSpan) {
-    CURRENT.with_borrow(|current| {
-        if let Some(correlation) = current {
-            span.correlate(correlation);
-        }
-    });
+/// What ties an operation to the scope its thread is in: the bits of the scope's id, 0 for none, or a
+/// cold part with an id that is not made of bits.
+#[cold]
+#[inline(never)]
+pub(crate) fn inherited() -> (u128, Option<Box<Cold>>) {
+    CURRENT.with_borrow(|current| match current {
+        None => (0, None),
+        Some(id) => match id.as_u128() {
+            Some(bits) if bits != 0 => (bits, None),
+            _ => (0, Some(Box::new(Cold { correlation: Some(id.clone()), ..Cold::default() }))),
+        },
+    })
 }

@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 mod backlog;
+mod chunk;
 mod cold;
 mod collector;
 mod config;

@@ -1,3 +1,4 @@
+use crate::chunk::Chunk;
 use crate::cold::Cold;
 use crate::consumers::Consumers;
 use crate::diagnostics::{self, Diagnostics};
@@ -21,6 +22,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// What travels from the engine's threads to the pipeline.
 #[derive(Debug)]
 pub(crate) enum Message {
+    /// A full chunk; what of it the sweep has not taken yet.
+    Chunk(Arc<Chunk>),
     Records(Vec<Record>),
     Events(Vec<Event>),
 }
@@ -28,6 +31,7 @@ pub(crate) enum Message {
 impl Message {
     pub(crate) fn events(&self) -> u64 {
         match self {
+            Self::Chunk(chunk) => chunk.waiting() as u64,
             Self::Records(records) => records.len() as u64,
             Self::Events(events) => events.len() as u64,
         }
@@ -161,7 +165,7 @@ impl Pipeline {
             self.process(message);
         }
         for shard in shared.shards() {
-            let records = shard.take(&shared);
+            let records = shard.take();
             if !records.is_empty() {
                 self.process(Message::Records(records));
             }
@@ -226,7 +230,16 @@ impl Pipeline {
     fn process(&mut self, message: Message) {
         let shared = Arc::clone(&self.shared);
         let events = match message {
-            Message::Records(records) => self.resolve(records, &shared),
+            Message::Chunk(mut chunk) => {
+                let events = self.resolve(&chunk.claim(), &shared);
+                if let Some(own) = Arc::get_mut(&mut chunk) {
+                    own.clear();
+                    // A full return path only means that there are chunks enough.
+                    let _ = shared.recycle.try_send(chunk);
+                }
+                events
+            }
+            Message::Records(records) => self.resolve(&records, &shared),
             Message::Events(mut events) => {
                 for event in &mut events {
                     shared.privacy.event(event);
@@ -255,7 +268,7 @@ impl Pipeline {
         self.writer.push(events, &shared);
     }
 
-    fn resolve(&mut self, mut records: Vec<Record>, shared: &Shared) -> Vec<Event> {
+    fn resolve(&mut self, records: &[Record], shared: &Shared) -> Vec<Event> {
         while let Ok((key, cold)) = shared.cold.try_recv() {
             self.cold.insert(key, cold);
         }
@@ -265,14 +278,14 @@ impl Pipeline {
         let anchor = shared.time.anchor();
         let mut events = Vec::with_capacity(records.len());
         let mut unknown = 0;
-        for record in &records {
-            let cold = match record.cold {
+        for record in records {
+            let cold = match record.cold() {
                 0 => None,
                 key => self.cold.remove(&key),
             };
             match self.resolver.event(record, cold, anchor, shared) {
                 Some(mut event) => {
-                    if let Some(probability) = shared.sampling.probability(record.sampling) {
+                    if let Some(probability) = shared.sampling.probability(record.sampling()) {
                         event.attributes.insert(PROBABILITY.into(), probability);
                     }
                     events.push(event);
@@ -281,9 +294,6 @@ impl Pipeline {
             }
         }
         shared.counts.drop_events(DropReason::Invalid, unknown);
-        records.clear();
-        // A full return path only means that there are chunks enough.
-        let _ = shared.recycle.try_send(records);
         events
     }
 }

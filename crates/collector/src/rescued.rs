@@ -1,4 +1,5 @@
 use crate::pipeline::Message;
+use crate::record::Record;
 use crate::sampling::{is_plain, is_plain_event};
 use parking_lot::Mutex;
 
@@ -12,14 +13,16 @@ pub(crate) struct Rescued {
 impl Rescued {
     /// Keeps what is not a plain success, if there is room; gives back what has to be given up.
     pub(crate) fn keep(&self, message: Message, most: usize) -> Vec<Message> {
+        let sort = |records: Vec<Record>| {
+            // Behind a cold key there may be an error or a probe.
+            let (plain, other): (Vec<_>, Vec<_>) = records
+                .into_iter()
+                .partition(|record| record.cold() == 0 && is_plain(record, None));
+            (Message::Records(plain), Message::Records(other))
+        };
         let (given_up, kept) = match message {
-            Message::Records(records) => {
-                // Behind a cold key there may be an error or a probe.
-                let (plain, other): (Vec<_>, Vec<_>) = records
-                    .into_iter()
-                    .partition(|record| record.cold == 0 && is_plain(record, None));
-                (Message::Records(plain), Message::Records(other))
-            }
+            Message::Chunk(chunk) => sort(chunk.claim()),
+            Message::Records(records) => sort(records),
             Message::Events(events) => {
                 let (plain, other): (Vec<_>, Vec<_>) = events.into_iter().partition(is_plain_event);
                 (Message::Events(plain), Message::Events(other))

@@ -52,12 +52,12 @@ impl Resolver {
         anchor: Anchor,
         shared: &Shared,
     ) -> Option<Event> {
-        let definition = self.reader.definition(record.selector, &shared.registry)?;
+        let definition = self.reader.definition(record.selector(), &shared.registry)?;
         let sequence = self.take_sequence();
         let mut event = Event::new(
             self.ids.id(sequence),
             definition.name.clone(),
-            shared.time.at(record.start, anchor),
+            shared.time.at(record.start(), anchor),
             record.operation(),
             record.outcome(),
         );
@@ -65,12 +65,12 @@ impl Resolver {
         event.correlation_id = record.correlation().map(CorrelationId::from_u128);
         event.attempts = record.attempts().map(|it| attempt(it, &definition)).collect();
         event.page = record.page().and_then(|page| self.reader.page(page, &shared.registry));
-        event.engine = self.engine(record.engine, shared);
+        event.engine = self.engine(record.engine(), shared);
         event.run = Some(shared.run.clone());
         event.producer = Some(shared.producer.clone());
         event.sequence = Some(sequence);
         let facts = cold.map(|cold| add_cold(&mut event, *cold, &definition, shared));
-        let total = shared.time.between(record.start, record.end);
+        let total = shared.time.between(record.start(), record.end());
         event.timing = Timing {
             resolution: (record.operation() == OperationKind::Resolution).then_some(total),
             strategies: strategies_time(&event.attempts),

@@ -1,30 +1,28 @@
+use crate::chunk::Chunk;
 use crate::cold::Cold;
 use crate::config::BackPressure;
 use crate::pipeline::Message;
-use crate::record::Record;
-use crate::sampling::{self, Draws, Odds};
+use crate::record::{End, Record};
+use crate::sampling::{self, Draws};
 use crate::shared::Shared;
 use crossbeam_channel::{SendTimeoutError, TrySendError};
 use parking_lot::Mutex;
 use std::cell::RefCell;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use telemetry_interfaces::DropReason;
 use telemetry_models::Event;
 
-/// One thread's chunk. The lock is taken by its own thread for each operation (uncontended) and
-/// by the pipeline's sweep at most every few milliseconds.
+/// What others see of one thread's recording.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    chunk: Mutex<Chunk>,
-}
-
-#[derive(Debug)]
-struct Chunk {
-    records: Vec<Record>,
-    counts: ShardCounts,
-    draws: Draws,
+    /// The chunk the thread writes into. Locked by the thread only when it begins another one.
+    current: Mutex<Arc<Chunk>>,
+    /// Operations that ended. Written by the thread alone, before it publishes the record.
+    recorded: AtomicU64,
+    /// Those of them that sampling left out.
+    sampled: AtomicU64,
 }
 
 /// What ended in a shard since the collector started.
@@ -36,83 +34,95 @@ pub(crate) struct ShardCounts {
     pub(crate) sampled: u64,
 }
 
-/// What is known of an operation only when it has ended.
-struct End {
-    at: u64,
-    cold: u32,
-    sampling: u8,
-}
-
-impl End {
-    #[inline]
-    fn of(&self, record: Record) -> Record {
-        record.ended(self.at, self.cold, self.sampling)
-    }
-}
-
 impl Shard {
-    pub(crate) fn new(draws: Draws, capacity: usize) -> Self {
-        let counts = ShardCounts::default();
-        Self { chunk: Mutex::new(Chunk { records: Vec::with_capacity(capacity), counts, draws }) }
-    }
-
-    /// Adds a record, and hands the chunk on when it is full.
-    #[inline]
-    fn push(&self, record: &Record, end: End, shared: &Shared) {
-        let mut chunk = self.chunk.lock();
-        chunk.counts.recorded += 1;
-        if shared.is_closed() {
-            drop(chunk);
-            return give_up(Message::Records(vec![end.of(*record)]), DropReason::Closed, shared);
-        }
-        // The copy reads the record in wide loads, which wait for narrow stores made a moment ago;
-        // so what is known last is written to the copy.
-        chunk.records.push(*record);
-        if let Some(last) = chunk.records.last_mut() {
-            *last = end.of(*last);
-        }
-        if chunk.records.len() >= shared.config.chunk_events {
-            let full = std::mem::replace(&mut chunk.records, empty_chunk(shared));
-            // Counted before the lock is let go: whoever empties all shards afterwards knows
-            // that a chunk is still on its way to the queue.
-            shared.handing_on.fetch_add(1, Ordering::AcqRel);
-            drop(chunk);
-            hand_on(Message::Records(full), shared);
-        }
-    }
-
     /// Takes what is there.
-    pub(crate) fn take(&self, shared: &Shared) -> Vec<Record> {
-        let mut chunk = self.chunk.lock();
-        if chunk.records.is_empty() {
-            return Vec::new();
-        }
-        std::mem::replace(&mut chunk.records, empty_chunk(shared))
-    }
-
-    /// Whether a plain success is to be recorded; otherwise it is counted here.
-    fn draw(&self, odds: Odds) -> bool {
-        let mut chunk = self.chunk.lock();
-        let kept = chunk.draws.keeps(odds);
-        if !kept {
-            chunk.counts.recorded += 1;
-            chunk.counts.sampled += 1;
-        }
-        kept
+    pub(crate) fn take(&self) -> Vec<Record> {
+        let chunk = Arc::clone(&self.current.lock());
+        if chunk.waiting() == 0 { Vec::new() } else { chunk.claim() }
     }
 
     pub(crate) fn counts(&self) -> ShardCounts {
-        self.chunk.lock().counts
+        // Nothing is left out before it is counted.
+        let sampled = self.sampled.load(Ordering::Acquire);
+        ShardCounts { recorded: self.recorded.load(Ordering::Acquire), sampled }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.chunk.lock().records.is_empty()
+        self.current.lock().waiting() == 0
     }
 }
 
-fn empty_chunk(shared: &Shared) -> Vec<Record> {
-    let recycled = shared.recycled.try_recv();
-    recycled.unwrap_or_else(|_| Vec::with_capacity(shared.config.chunk_events))
+/// What a thread keeps of its recording for one collector.
+#[derive(Debug)]
+struct Producer {
+    shared: Arc<Shared>,
+    shard: Arc<Shard>,
+    chunk: Arc<Chunk>,
+    filled: usize,
+    draws: Draws,
+}
+
+impl Producer {
+    fn new(shared: Arc<Shared>) -> Self {
+        let chunk = Arc::new(Chunk::new(shared.config.chunk_events));
+        let shard = Arc::new(Shard {
+            current: Mutex::new(Arc::clone(&chunk)),
+            recorded: AtomicU64::new(0),
+            sampled: AtomicU64::new(0),
+        });
+        let draws = Draws::new(shared.seed, shared.add_shard(&shard));
+        Self { shared, shard, chunk, filled: 0, draws }
+    }
+
+    /// Stamps the end and records. No lock, no read-modify-write of memory that others share:
+    /// either would make the processor finish every store before it goes on.
+    #[inline]
+    fn record(&mut self, record: &Record, cold: Option<Box<Cold>>) {
+        let shared = &*self.shared;
+        let mut end = End { at: shared.time.raw(), cold: 0, sampling: 0 };
+        if let Some(odds) = shared.sampling.odds()
+            && sampling::is_plain(record, cold.as_deref())
+        {
+            if !self.draws.keeps(odds) {
+                grow(&self.shard.recorded);
+                return grow(&self.shard.sampled);
+            }
+            end.sampling = odds.mark;
+        }
+        if let Some(cold) = cold {
+            end.cold = shared.send_cold(cold);
+        }
+        grow(&self.shard.recorded);
+        if shared.is_closed() {
+            return shared.counts.drop_events(DropReason::Closed, 1);
+        }
+        let full = self.chunk.push(self.filled, record, &end);
+        self.filled += 1;
+        if full {
+            self.begin_another();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_another(&mut self) {
+        let shared = &*self.shared;
+        let empty = shared.recycled.try_recv();
+        let empty = empty.unwrap_or_else(|_| Arc::new(Chunk::new(shared.config.chunk_events)));
+        let full = std::mem::replace(&mut self.chunk, Arc::clone(&empty));
+        self.filled = 0;
+        // Counted before the chunk is out of the sweep's sight: whoever empties all shards
+        // afterwards knows that it is still on its way to the queue.
+        shared.handing_on.fetch_add(1, Ordering::AcqRel);
+        *self.shard.current.lock() = empty;
+        hand_on(Message::Chunk(full), shared);
+    }
+}
+
+/// Adds one to a counter that only this thread writes.
+#[inline(always)]
+fn grow(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
 }
 
 /// Counts and hands on events that arrive whole.
@@ -202,22 +212,24 @@ fn offer(full: Message, shared: &Shared) {
 
 /// Counts a message that will not be processed, and lets go of the cold parts it refers to.
 pub(crate) fn give_up(lost: Message, reason: DropReason, shared: &Shared) {
-    shared.counts.drop_events(reason, lost.events());
-    if let Message::Records(records) = lost {
-        let orphans: Vec<u32> =
-            records.iter().map(|record| record.cold).filter(|key| *key != 0).collect();
-        if !orphans.is_empty() {
-            shared.orphaned.lock().extend(orphans);
+    let records = match lost {
+        Message::Events(events) => {
+            return shared.counts.drop_events(reason, events.len() as u64);
         }
+        Message::Records(records) => records,
+        Message::Chunk(chunk) => chunk.claim(),
+    };
+    shared.counts.drop_events(reason, records.len() as u64);
+    let orphans: Vec<u32> = records.iter().map(Record::cold).filter(|key| *key != 0).collect();
+    if !orphans.is_empty() {
+        shared.orphaned.lock().extend(orphans);
     }
 }
 
-type Shards = Vec<(Arc<Shared>, Arc<Shard>)>;
-
 thread_local! {
-    /// This thread's shard in each collector it recorded for; nearly always one. Collectors that
-    /// were shut down are let go when the thread meets a new one.
-    static SHARDS: RefCell<Shards> = const { RefCell::new(Vec::new()) };
+    /// What this thread records for each collector it met; nearly always one. Collectors that were
+    /// shut down are let go when the thread meets a new one.
+    static PRODUCERS: RefCell<Vec<Producer>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Every living collector, for spans that end on a thread that has not recorded before.
@@ -239,25 +251,26 @@ fn collector(id: u32) -> Option<Arc<Shared>> {
 /// Time since a clock reading of a collector; `None` when the collector is gone.
 pub(crate) fn since(id: u32, start: u64) -> Option<Duration> {
     let elapsed = |shared: &Shared| shared.time.between(start, shared.time.raw());
-    let here = SHARDS.try_with(|shards| {
-        let shards = shards.try_borrow().ok()?;
-        shards.iter().find(|(shared, _)| shared.id == id).map(|(shared, _)| elapsed(shared))
+    let here = PRODUCERS.try_with(|producers| {
+        let producers = producers.try_borrow().ok()?;
+        producers.iter().find(|it| it.shared.id == id).map(|it| elapsed(&it.shared))
     });
     here.ok().flatten().or_else(|| collector(id).map(|shared| elapsed(&shared)))
 }
 
-/// Stamps the end and records into this thread's shard of the collector. When the collector is
+/// Stamps the end and records into this thread's chunk for the collector. When the collector is
 /// gone, so is the operation: there is no ledger left to count it in.
-#[inline]
-pub(crate) fn record(id: u32, record: &Record, cold: Option<Box<Cold>>) {
+#[inline(never)]
+pub(crate) fn record(id: u32, record: Record, cold: Option<Box<Cold>>) {
+    let record = &record;
     let mut cold = Some(cold);
-    let done = SHARDS.try_with(|shards| {
-        let Ok(mut shards) = shards.try_borrow_mut() else { return false };
-        if let Some((shared, shard)) = shards.iter().find(|(shared, _)| shared.id == id) {
-            record_in(shard, shared, record, cold.take().flatten());
+    let done = PRODUCERS.try_with(|producers| {
+        let Ok(mut producers) = producers.try_borrow_mut() else { return false };
+        if let Some(producer) = producers.iter_mut().find(|it| it.shared.id == id) {
+            producer.record(record, cold.take().flatten());
             return true;
         }
-        record_first(&mut shards, id, record, cold.take().flatten());
+        record_first(&mut producers, id, record, cold.take().flatten());
         true
     });
     if !matches!(done, Ok(true)) {
@@ -267,38 +280,21 @@ pub(crate) fn record(id: u32, record: &Record, cold: Option<Box<Cold>>) {
 
 /// The thread's first operation for this collector.
 #[cold]
-fn record_first(shards: &mut Shards, id: u32, record: &Record, cold: Option<Box<Cold>>) {
+fn record_first(producers: &mut Vec<Producer>, id: u32, record: &Record, cold: Option<Box<Cold>>) {
     let Some(shared) = collector(id) else { return };
     if shared.is_closed() {
         return shared.refuse(1);
     }
-    shards.retain(|(shared, _)| !shared.is_closed());
-    let shard = shared.add_shard();
-    record_in(&shard, &shared, record, cold);
-    shards.push((shared, shard));
+    producers.retain(|it| !it.shared.is_closed());
+    let mut producer = Producer::new(shared);
+    producer.record(record, cold);
+    producers.push(producer);
 }
 
 /// The thread is ending and its storage is gone: a shard of its own for this one operation.
 #[cold]
 fn record_alone(id: u32, record: &Record, cold: Option<Box<Cold>>) {
     if let Some(shared) = collector(id) {
-        record_in(&shared.add_shard(), &shared, record, cold);
+        Producer::new(shared).record(record, cold);
     }
-}
-
-#[inline]
-fn record_in(shard: &Shard, shared: &Shared, record: &Record, cold: Option<Box<Cold>>) {
-    let mut end = End { at: shared.time.raw(), cold: 0, sampling: 0 };
-    if let Some(odds) = shared.sampling.odds()
-        && sampling::is_plain(record, cold.as_deref())
-    {
-        if !shard.draw(odds) {
-            return;
-        }
-        end.sampling = odds.mark;
-    }
-    if let Some(cold) = cold {
-        end.cold = shared.send_cold(cold);
-    }
-    shard.push(record, end, shared);
 }

@@ -1,12 +1,12 @@
+use crate::chunk::Chunk;
 use crate::cold::Cold;
 use crate::config::CollectorConfig;
 use crate::ledger::{Counts, Fates};
 use crate::pipeline::Message;
 use crate::privacy::Privacy;
-use crate::record::Record;
 use crate::registry::Registry;
 use crate::rescued::Rescued;
-use crate::sampling::{Draws, Sampling};
+use crate::sampling::Sampling;
 use crate::shard::{self, Shard, ShardCounts};
 use crate::tally::{self};
 use crate::time::Time;
@@ -36,8 +36,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Sender<()>,
     pub(crate) woken: Receiver<()>,
     /// Emptied chunks on their way back to the threads.
-    pub(crate) recycle: Sender<Vec<Record>>,
-    pub(crate) recycled: Receiver<Vec<Record>>,
+    pub(crate) recycle: Sender<Arc<Chunk>>,
+    pub(crate) recycled: Receiver<Arc<Chunk>>,
     pub(crate) cold: Receiver<(u32, Box<Cold>)>,
     pub(crate) cold_in: Sender<(u32, Box<Cold>)>,
     pub(crate) next_cold: AtomicU32,
@@ -119,7 +119,7 @@ impl Shared {
             give_up(message);
         }
         for shard in self.shards() {
-            give_up(Message::Records(shard.take(self)));
+            give_up(Message::Records(shard.take()));
         }
         give_up(Message::Events(std::mem::take(&mut self.ready.lock().events)));
         self.refuse(tally::take_all(&self.tallies).len() as u64);
@@ -131,13 +131,12 @@ impl Shared {
         self.counts.drop_events(DropReason::Closed, events);
     }
 
-    pub(crate) fn add_shard(&self) -> Arc<Shard> {
+    /// Takes in a thread's shard; its number.
+    pub(crate) fn add_shard(&self, shard: &Arc<Shard>) -> u64 {
         let mut shards = self.shards.lock();
-        let shard =
-            Arc::new(Shard::new(Draws::new(self.seed, shards.made), self.config.chunk_events));
         shards.made += 1;
-        shards.living.push(Arc::clone(&shard));
-        shard
+        shards.living.push(Arc::clone(shard));
+        shards.made - 1
     }
 
     /// The shards of all threads. Those that are empty and whose thread ended leave their counts
@@ -186,6 +185,10 @@ impl Shared {
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
+        if self.is_ended() {
+            // An operation that saw the collector open may have been published after the end.
+            self.reap();
+        }
         // Fates first, births last: a concurrent operation can only show as in flight.
         let mut fates = self.counts.fates();
         let shards = self.shard_counts();

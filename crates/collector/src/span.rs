@@ -2,6 +2,7 @@ use crate::cold::{Cold, ColdError, MESSAGE_BYTES, shorten};
 use crate::facts::{Facts, STACK_BYTES};
 use crate::record::Record;
 use crate::shard;
+use std::mem::ManuallyDrop;
 use std::time::Duration;
 use telemetry_interfaces::{AttemptRecord, OperationObserver, Phase};
 use telemetry_models::{Confidence, CorrelationId, Outcome};
@@ -23,9 +24,9 @@ pub struct OperationSpan {
 
 impl OperationSpan {
     /// Begins; `collector` 0 records nothing.
-    #[inline]
-    pub(crate) fn new(collector: u32, record: Record) -> Self {
-        Self { record, cold: None, collector }
+    #[inline(always)]
+    pub(crate) fn new(collector: u32, record: Record, cold: Option<Box<Cold>>) -> Self {
+        Self { record, cold, collector }
     }
 
     /// Ties the operation to other events of the same piece of work.
@@ -43,12 +44,6 @@ impl OperationSpan {
     }
 
     #[cold]
-    fn abandon(&mut self) {
-        let panicking = std::thread::panicking();
-        self.end(if panicking { Outcome::Panicked } else { Outcome::Cancelled });
-    }
-
-    #[cold]
     fn cold(&mut self) -> &mut Cold {
         self.cold.get_or_insert_default()
     }
@@ -56,14 +51,6 @@ impl OperationSpan {
     /// What goes with the record; `None` when nothing is recorded.
     fn facts(&mut self) -> Option<&mut Facts> {
         (self.collector != 0).then(|| &mut self.cold().facts)
-    }
-
-    /// Out of line, so that the span is not copied on its way here.
-    #[inline(never)]
-    fn end(&mut self, outcome: Outcome) {
-        let collector = std::mem::take(&mut self.collector);
-        self.record.set_outcome(outcome);
-        shard::record(collector, &self.record, self.cold.take());
     }
 }
 
@@ -73,7 +60,7 @@ impl OperationObserver for OperationSpan {
         if self.collector == 0 {
             return None;
         }
-        shard::since(self.collector, self.record.start)
+        shard::since(self.collector, self.record.start())
     }
 
     #[inline(always)]
@@ -83,7 +70,7 @@ impl OperationObserver for OperationSpan {
         }
         let spilled = self.cold.as_ref().is_some_and(|cold| !cold.attempts.is_empty());
         if spilled || !self.record.push(attempt) {
-            self.cold().attempts.push(attempt);
+            self.cold = Some(spill(self.cold.take(), attempt));
         }
     }
 
@@ -158,19 +145,46 @@ impl OperationObserver for OperationSpan {
         }
     }
 
-    #[inline]
-    fn finish(mut self, outcome: Outcome) {
-        if self.collector != 0 {
-            self.end(outcome);
+    #[inline(always)]
+    fn finish(self, outcome: Outcome) {
+        // Nothing is left to do for a drop.
+        let mut this = ManuallyDrop::new(self);
+        let cold = this.cold.take();
+        if this.collector != 0 {
+            this.record.set_outcome(outcome);
+            shard::record(this.collector, this.record, cold);
         }
     }
 }
 
 impl Drop for OperationSpan {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.collector != 0 {
-            self.abandon();
+            abandon(self.collector, self.record, self.cold.take());
         }
     }
+}
+
+// What is out of line takes values: as long as nobody takes its address, a span that begins and
+// ends in one function stays in registers. Otherwise it is copied as a whole at each move, in loads
+// that are wider than the stores just made and wait for them.
+
+#[cold]
+#[inline(never)]
+fn abandon(collector: u32, mut record: Record, cold: Option<Box<Cold>>) {
+    let panicking = std::thread::panicking();
+    record.set_outcome(if panicking { Outcome::Panicked } else { Outcome::Cancelled });
+    shard::record(collector, record, cold);
+}
+
+/// Of another calling convention because that one does not unwind: a span that could be dropped by
+/// an unwinding call would have an address.
+#[cold]
+#[inline(never)]
+#[allow(improper_ctypes_definitions, reason = "only Rust calls it")]
+extern "C" fn spill(cold: Option<Box<Cold>>, attempt: AttemptRecord) -> Box<Cold> {
+    let mut cold = cold.unwrap_or_default();
+    cold.attempts.push(attempt);
+    cold
 }
