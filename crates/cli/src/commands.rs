@@ -9,6 +9,7 @@ mod event;
 pub(crate) mod init;
 pub(crate) mod query;
 pub(crate) mod report;
+mod rollup;
 pub(crate) mod stats;
 pub(crate) mod store;
 

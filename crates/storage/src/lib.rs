@@ -11,6 +11,8 @@ mod fault;
 mod json;
 mod marker;
 mod open;
+#[cfg(all(feature = "rollup", any(feature = "segment", feature = "json")))]
+mod rollup;
 #[cfg(any(feature = "segment", feature = "json"))]
 mod seen;
 #[cfg(feature = "segment")]

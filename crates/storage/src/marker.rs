@@ -18,11 +18,16 @@ const VERSION: u64 = 1;
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const SPOOL: &str = "spool";
 
+/// Rollups lie beside the events, and outlive them.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) const ROLLUPS: &str = "rollups";
+
 /// Files that may lie in a directory before it becomes a store.
 #[cfg(any(feature = "segment", feature = "json"))]
 const HARMLESS: &[&str] = &[
     LOCK,
     SPOOL,
+    ROLLUPS,
     "telemetry-store.tmp",
     "state.db",
     "state.db-wal",

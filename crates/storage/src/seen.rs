@@ -101,7 +101,7 @@ impl Ranges {
         true
     }
 
-    #[cfg(feature = "segment")]
+    #[cfg(any(feature = "segment", feature = "rollup"))]
     pub(crate) fn insert_range(&mut self, first: u64, last: u64) {
         if first > last {
             return;
@@ -133,7 +133,20 @@ impl Ranges {
         }
     }
 
-    #[cfg(feature = "segment")]
+    /// Removes a number; whether it was there.
+    #[cfg(feature = "rollup")]
+    pub(crate) fn take(&mut self, number: u64) -> bool {
+        let there = self.0.range(..=number).next_back().is_some_and(|(_, last)| *last >= number);
+        self.remove(number);
+        there
+    }
+
+    #[cfg(feature = "rollup")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[cfg(any(feature = "segment", feature = "rollup"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().map(|(first, last)| (*first, *last))
     }

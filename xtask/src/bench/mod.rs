@@ -19,6 +19,8 @@ mod process;
 #[cfg(feature = "bench")]
 mod record;
 #[cfg(feature = "bench")]
+mod rollup;
+#[cfg(feature = "bench")]
 mod rounds;
 #[cfg(feature = "bench")]
 mod run;
@@ -43,6 +45,8 @@ pub(crate) enum Bench {
     Overhead(Options),
     /// 10,000 operations in flight, 2 million events into a store on disk.
     Concurrent(Options),
+    /// Statistics of 30 days out of rollups, beside those out of the events.
+    Rollup(Options),
 }
 
 #[derive(clap::Args)]

@@ -1,5 +1,5 @@
 use super::figures::Figures;
-use super::{Bench, concurrent, overhead, record};
+use super::{Bench, concurrent, overhead, record, rollup};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Record(options) => (record::run()?, options.json),
         Bench::Overhead(options) => (overhead::run(workspace)?, options.json),
         Bench::Concurrent(options) => (concurrent::run()?, options.json),
+        Bench::Rollup(options) => (rollup::run()?, options.json),
     };
     if json {
         println!("{}", serde_json::to_string_pretty(&figures)?);

@@ -27,6 +27,8 @@ then. The check of every byte is `telemetry store verify`.
 Example:
   telemetry store stats --json | jq .days")]
     Stats,
+    /// Bring hourly, daily and monthly statistics up to date, or show them
+    Rollup(crate::commands::rollup::RollupArgs),
     /// Check the store without changing it
     #[command(after_help = "\
 Quick by default: structure and checksums. Damage is listed with file and byte offset.
@@ -45,6 +47,9 @@ pub(crate) fn run(command: &StoreCommand, global: &Global, console: &mut Console
     let settings = Settings::load(global)?;
     match command {
         StoreCommand::Stats => stats(&settings, global, console),
+        StoreCommand::Rollup(args) => {
+            crate::commands::rollup::run(args, &settings, global, console)
+        }
         StoreCommand::Verify { deep } => verify(*deep, &settings, global, console),
     }
 }

@@ -33,3 +33,26 @@ fn a_sound_store_is_clean() {
         assert_eq!(report["damage"], Value::Array(Vec::new()));
     }
 }
+
+#[test]
+fn rollups_are_made_and_shown() {
+    for backend in [Backend::Segment, Backend::Json] {
+        let place = Place::new();
+        place.fill(backend, &events());
+        place.run(&["store", "rollup", "--show", "day"]).code(1);
+        place.run(&["store", "rollup"]).code(0).shows(&["1 day rolled up from 16 events"]);
+        place.run(&["store", "rollup"]).code(0).shows(&["0 days rolled up", "1 day unchanged"]);
+        place
+            .run_reading(&["store", "rollup", "--show", "month", "--selector", "*.price"])
+            .code(0)
+            .shows(&["2025-03-01", "shop.product.price", "shop.example"]);
+        let ran = place.run_reading(&["store", "rollup", "--show", "hour", "--json"]).code(0);
+        let rows = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let counted = |row: Value| -> u64 {
+            let outcomes = row["figures"]["outcomes"].as_array().unwrap().clone();
+            outcomes.iter().map(|it| it[1].as_u64().unwrap()).sum()
+        };
+        assert_eq!(rows.map(counted).sum::<u64>(), 16);
+        place.run_reading(&["store", "verify", "--deep"]).code(0).shows(&["ok"]);
+    }
+}

@@ -2,6 +2,8 @@
 
 mod lines;
 mod query;
+#[cfg(feature = "rollup")]
+mod rollups;
 mod upkeep;
 mod writer;
 
@@ -281,6 +283,11 @@ impl EventStore for JsonStore {
         self.recovery.clone()
     }
 
+    #[cfg(feature = "rollup")]
+    fn rollups(&self) -> Option<&dyn telemetry_interfaces::RollupStore> {
+        Some(self)
+    }
+
     fn close(&self) -> Result<()> {
         if let Some(syncer) = &self.syncer {
             syncer.stop();
@@ -306,7 +313,11 @@ impl Maintenance for JsonStore {
         level: VerifyLevel,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<VerifyReport> {
-        self.shared.verify(level, progress)
+        #[allow(unused_mut, reason = "rollups add to it when they are compiled in")]
+        let mut report = self.shared.verify(level, progress)?;
+        #[cfg(feature = "rollup")]
+        crate::rollup::verify(&*self.shared.disk, &self.shared.path, self, level, &mut report)?;
+        Ok(report)
     }
 }
 

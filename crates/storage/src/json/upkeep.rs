@@ -212,7 +212,7 @@ impl Shared {
     }
 
     fn note_foreign(&self, report: &mut VerifyReport) -> Result<()> {
-        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, DIRECTORY, LEDGERS];
+        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, marker::ROLLUPS, DIRECTORY, LEDGERS];
         let listing = |error| fault::io("list", &self.path, error);
         for name in self.disk.list(&self.path).map_err(listing)? {
             if !ours.contains(&name.as_str()) && !name.starts_with("state.db") {

@@ -5,6 +5,8 @@ mod index;
 mod names;
 mod query;
 mod recover;
+#[cfg(feature = "rollup")]
+mod rollups;
 mod scan;
 mod stats;
 mod verify;
@@ -224,6 +226,11 @@ impl EventStore for SegmentStore {
         (&self.recovery).into()
     }
 
+    #[cfg(feature = "rollup")]
+    fn rollups(&self) -> Option<&dyn telemetry_interfaces::RollupStore> {
+        Some(self)
+    }
+
     fn close(&self) -> Result<()> {
         if let Some(syncer) = &self.syncer {
             syncer.stop();
@@ -251,7 +258,11 @@ impl Maintenance for SegmentStore {
         level: VerifyLevel,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<VerifyReport> {
-        self.shared.verify(level, progress)
+        #[allow(unused_mut, reason = "rollups add to it when they are compiled in")]
+        let mut report = self.shared.verify(level, progress)?;
+        #[cfg(feature = "rollup")]
+        crate::rollup::verify(&*self.shared.disk, &self.shared.path, self, level, &mut report)?;
+        Ok(report)
     }
 }
 

@@ -70,7 +70,7 @@ impl Shared {
     /// Segments, missing ones and foreign files.
     fn list(&self, marker: &Marker, report: &mut VerifyReport) -> Result<Vec<u64>> {
         let top = self.disk.list(&self.path).map_err(|e| fault::io("list", &self.path, e))?;
-        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, names::DIRECTORY];
+        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, marker::ROLLUPS, names::DIRECTORY];
         for name in top.iter().filter(|name| !ours.contains(&name.as_str())) {
             if !name.starts_with("state.db") {
                 report.notes.push(format!("{name}: not a file of the event store"));

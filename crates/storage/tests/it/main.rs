@@ -19,6 +19,8 @@ mod golden;
 mod lines;
 #[cfg(feature = "segment")]
 mod refusals;
+#[cfg(all(feature = "segment", feature = "json", feature = "rollup"))]
+mod rollups;
 #[cfg(all(feature = "segment", feature = "json"))]
 mod simulated;
 #[cfg(feature = "state")]
