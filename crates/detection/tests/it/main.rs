@@ -1,0 +1,3 @@
+//! What detectors promise, counted.
+
+mod rate;
