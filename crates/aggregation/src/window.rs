@@ -24,24 +24,29 @@ pub struct WindowLimits {
 ///
 /// Samples are kept in the order they are pushed. A sample that leaves is handed back, so that the
 /// caller can build a baseline which never contains what it is compared with. Memory: 16 bytes a
-/// sample. Pushing takes constant time, aggregates take time proportional to the samples held.
+/// sample. Pushing takes constant time, so do shares and counts; other aggregates take time
+/// proportional to the samples held.
 #[derive(Clone, Debug)]
 pub struct SignalWindow {
     limits: WindowLimits,
     samples: VecDeque<Sample>,
+    /// Samples that are not zero: shares and counts are read from it.
+    nonzero: usize,
 }
 
 impl SignalWindow {
     /// An empty window. A `last` of 0 is taken as 1.
     pub fn new(limits: WindowLimits) -> Self {
         let limits = WindowLimits { last: limits.last.max(1), ..limits };
-        Self { limits, samples: VecDeque::new() }
+        Self { limits, samples: VecDeque::new(), nonzero: 0 }
     }
 
     /// Takes a sample; returns the one it displaced, when the window was full.
     pub fn push(&mut self, sample: Sample) -> Option<Sample> {
         let displaced =
             if self.samples.len() >= self.limits.last { self.samples.pop_front() } else { None };
+        self.nonzero += usize::from(sample.value != 0.0);
+        self.nonzero -= displaced.map_or(0, |it| usize::from(it.value != 0.0));
         self.samples.push_back(sample);
         displaced
     }
@@ -54,6 +59,7 @@ impl SignalWindow {
                 break;
             }
             self.samples.pop_front();
+            self.nonzero -= usize::from(oldest.value != 0.0);
             left(oldest);
         }
     }
@@ -61,6 +67,7 @@ impl SignalWindow {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.samples.clear();
+        self.nonzero = 0;
     }
 
     /// Samples held.
@@ -91,6 +98,14 @@ impl SignalWindow {
     /// The samples as one value; `None` when there are none. [`Aggregate::Rate`] is the share of
     /// samples that are not zero, [`Aggregate::Count`] their number.
     pub fn aggregate(&self, aggregate: Aggregate) -> Option<f64> {
+        if self.samples.is_empty() {
+            return None;
+        }
+        match aggregate {
+            Aggregate::Rate => return Some(self.nonzero as f64 / self.samples.len() as f64),
+            Aggregate::Count => return Some(self.nonzero as f64),
+            _ => {}
+        }
         aggregate_of(self.samples.iter().map(|sample| sample.value), aggregate)
     }
 

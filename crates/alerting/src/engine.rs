@@ -1,7 +1,8 @@
+use crate::grade::Breadth;
 use crate::machine::Timing;
 use crate::memory::SeriesMemory;
 use crate::slot::{Moment, Slot};
-use crate::{AlertingConfig, Rule, engine_time::EngineTime};
+use crate::{AlertingConfig, NoData, Rule, engine_time::EngineTime};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,16 @@ pub struct ThresholdEngine {
     orphans: Vec<Alert>,
     /// Series that learned something since they were taken last, and when they began to.
     learning: VecDeque<(Timestamp, usize)>,
+    sites: HashMap<Option<Arc<str>>, Site>,
+}
+
+/// How much of a site is affected.
+#[derive(Debug, Default)]
+struct Site {
+    /// Selectors watched.
+    watched: u32,
+    /// Selectors with an open alert, by rule.
+    open: HashMap<usize, u32>,
 }
 
 /// A site and the index of a selector's series on it.
@@ -85,6 +96,7 @@ impl ThresholdEngine {
             idle_at: Timestamp::MIN,
             orphans: Vec::new(),
             learning: VecDeque::new(),
+            sites: HashMap::new(),
         })
     }
 
@@ -197,9 +209,36 @@ impl ThresholdEngine {
         let site: Option<Arc<str>> = site.map(Into::into);
         let at = self.series.len();
         self.names.entry(selector.shared()).or_default().push((site.clone(), at));
+        self.sites.entry(site.clone()).or_default().watched += 1;
         let selector = selector.clone();
         self.series.push(Series { selector, site, version: None, slots, learning: false });
         Some(at)
+    }
+
+    /// Keeps count of how much of each site is affected, and tells new alerts.
+    fn broaden(
+        rules: &[RuleInForce],
+        sites: &mut HashMap<Option<Arc<str>>, Site>,
+        series: &mut Series,
+        changes: &mut [AlertTransition],
+    ) {
+        for change in changes {
+            let (from, to) = (change.from.is_open(), change.alert.state.is_open());
+            let slot =
+                series.slots.iter_mut().find(|it| *rules[it.rule].rule.id == *change.alert.rule);
+            let (true, Some(slot)) = (from != to, slot) else { continue };
+            let Some(site) = sites.get_mut(&series.site) else { continue };
+            let open = site.open.entry(slot.rule).or_default();
+            *open = if to { *open + 1 } else { open.saturating_sub(1) };
+            let breadth = Breadth { open: *open, watched: site.watched };
+            if to
+                && slot.has(&change.alert.id)
+                && let Some(alert) = slot.broaden(&rules[slot.rule].rule, breadth)
+            {
+                change.alert.severity = alert.severity;
+                change.alert.factors.clone_from(&alert.factors);
+            }
+        }
     }
 
     fn evaluate(
@@ -228,7 +267,7 @@ impl ThresholdEngine {
                 continue;
             }
             match event.map(|event| (event, rule.signal.of(event))) {
-                Some((event, Some(value))) => slot.observe(rule, event, value, moment.line),
+                Some((event, Some(value))) => slot.observe(rule, event, value, moment),
                 Some((_, None)) if rule.within.is_none() && !slot.is_waiting() => continue,
                 _ => {}
             }
@@ -261,7 +300,9 @@ impl AlertEngine for ThresholdEngine {
                 series.version = event.selector_version;
             }
             let (rules, cooldown, time) = (&self.rules, self.cooldown, self.time);
+            let before = changes.len();
             Self::evaluate(rules, series, cooldown, time, Some(event), changes);
+            Self::broaden(&self.rules, &mut self.sites, series, &mut changes[before..]);
         }
     }
 
@@ -284,12 +325,15 @@ impl AlertEngine for ThresholdEngine {
         for series in &mut self.series {
             let timed = |slot: &Slot| {
                 let rule = &self.rules[slot.rule].rule;
-                rule.within.is_some()
-                    && (!slot.window.is_empty() || rule.signal == Signal::Frequency)
+                (rule.within.is_some()
+                    && (!slot.window.is_empty() || rule.signal == Signal::Frequency))
+                    || matches!(rule.no_data, NoData::AlertAfter(_))
             };
             let due = series.slots.iter().any(|slot| slot.is_waiting() || (idle && timed(slot)));
             if due {
+                let before = changes.len();
                 Self::evaluate(&self.rules, series, self.cooldown, self.time, None, changes);
+                Self::broaden(&self.rules, &mut self.sites, series, &mut changes[before..]);
             }
         }
     }

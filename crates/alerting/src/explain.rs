@@ -4,7 +4,8 @@ use crate::slot::Reading;
 use crate::trail::Trail;
 use crate::{Against, Rule, template};
 use telemetry_models::{
-    Aggregate, Alert, Attempt, AttemptOutcome, Evidence, Outcome, Signal, StrategyKind, Timestamp,
+    Aggregate, Alert, AlertReason, Attempt, AttemptOutcome, Evidence, Outcome, Signal,
+    StrategyKind, Timestamp,
 };
 
 /// Events named in an alert.
@@ -18,6 +19,18 @@ pub(crate) fn explain(alert: &mut Alert, rule: &Rule, trail: &Trail, reading: Re
         Some(text) => template::fill(text, |name| placeholder(name, alert)),
         None => sentence(alert, rule, trail, reading),
     };
+    if let (AlertReason::NoData, Some(since)) = (alert.reason, alert.no_data_since) {
+        alert.summary = format!(
+            "{} is not measured any more: no {} since {}",
+            alert.selector,
+            alert.signal,
+            clock(since, alert.updated_at)
+        );
+    }
+    alert.page_template = trail.scene().and_then(|scene| scene.template.clone());
+    let fill = |text: &String| template::fill(text, |name| placeholder(name, alert));
+    alert.annotations =
+        rule.annotations.iter().map(|(key, text)| (key.clone(), fill(text))).collect();
     let attempts = trail.scene().map_or(&[][..], |scene| &scene.attempts);
     alert.likely_cause = cause(rule.signal, attempts);
     alert.suggestion = suggestion(alert, rule.signal, attempts);

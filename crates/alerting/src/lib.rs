@@ -11,6 +11,7 @@ mod duration_text;
 mod engine;
 mod engine_time;
 mod explain;
+mod grade;
 mod log;
 mod machine;
 mod memory;
@@ -39,6 +40,6 @@ pub use log::LogNotifier;
 pub use memory::{RuleMemory, SeriesMemory};
 pub use monitor::{AlertMonitor, AlertMonitorBuilder};
 pub use outbox::{ChannelRecord, Intent};
-pub use rule::{Against, Baseline, Rule, SeverityStep};
+pub use rule::{Against, Baseline, NoData, Rule, SeverityStep};
 #[cfg(feature = "webhook")]
 pub use webhook::WebhookNotifier;

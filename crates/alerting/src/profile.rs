@@ -75,6 +75,7 @@ pub(crate) fn original_rules() -> Vec<Rule> {
         aggregate: Some(aggregate),
         within: Some(Duration::from_secs(600)),
         min_samples: Some(3),
+        graded: false,
         steps: critical
             .map(|at| SeverityStep { at, severity: Severity::Critical })
             .into_iter()

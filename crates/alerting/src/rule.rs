@@ -77,9 +77,23 @@ pub struct Rule {
     /// window is by time alone. Does not apply to the frequency, where silence counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_samples: Option<u32>,
-    /// How much it matters.
+    /// Fires only when the true share is beyond `fire_at` with this confidence, by Wilson's
+    /// one-sided bound: 0.9, 0.95, 0.99 or 0.999. Three failures of five are 60 %, and prove 27 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// What it means when nothing is measured.
+    #[serde(default, skip_serializing_if = "NoData::is_keep")]
+    pub no_data: NoData,
+    /// How much it matters, at least.
     #[serde(default = "medium")]
     pub severity: Severity,
+    /// Whether the severity is one step higher when effect and evidence are strong, and when much
+    /// of the site is affected. A rule with `steps` is graded by those alone.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub graded: bool,
+    /// An alert that nobody acknowledged for so long becomes one step more severe, again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "duration_text::optional")]
+    pub escalate_after: Option<Duration>,
     /// Higher severities for worse values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<SeverityStep>,
@@ -90,10 +104,36 @@ pub struct Rule {
     /// `{rule}`, `{signal}`, `{value}`, `{threshold}`, `{samples}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// Further texts for the alert, with the same placeholders as `summary`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Where it is written down what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
     /// Says nothing about a selector while one of these rules fires for it, and starts afresh
     /// afterwards: a selector that is broken need not be called flaky as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unless_firing: Vec<Arc<str>>,
+}
+
+/// What it means when a rule has nothing to measure. In no case is a firing alert ended silently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoData {
+    /// Nothing: the alert stays as it is, and says since when there is no data.
+    #[default]
+    Keep,
+    /// That all is well: an alert ends, and says that it ended for want of data.
+    Ok,
+    /// An alert, when a selector that was measured before is not measured for so long; 1 s to 7
+    /// days.
+    AlertAfter(#[serde(with = "duration_text")] Duration),
+}
+
+impl NoData {
+    fn is_keep(&self) -> bool {
+        *self == Self::Keep
+    }
 }
 
 /// What a value is held against.
@@ -139,8 +179,24 @@ pub struct SeverityStep {
     pub severity: Severity,
 }
 
+/// The standard normal quantile of a one-sided bound.
+pub(crate) fn z_of(confidence: f64) -> Option<f64> {
+    const KNOWN: [(f64, f64); 4] =
+        [(0.9, 1.281_552), (0.95, 1.644_854), (0.99, 2.326_348), (0.999, 3.090_232)];
+    KNOWN.into_iter().find(|(known, _)| *known == confidence).map(|(_, z)| z)
+}
+
 fn any_selector() -> SelectorPattern {
     SelectorPattern::new("*").expect("a star is not blank")
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_yes(answer: &bool) -> bool {
+    *answer
 }
 
 const fn medium() -> Severity {
@@ -167,10 +223,16 @@ impl Rule {
             hold: Duration::ZERO,
             keep_firing_for: Duration::ZERO,
             min_samples: None,
+            confidence: None,
+            no_data: NoData::Keep,
             severity: medium(),
+            graded: true,
+            escalate_after: None,
             steps: Vec::new(),
             labels: BTreeMap::new(),
             summary: None,
+            annotations: BTreeMap::new(),
+            runbook: None,
             unless_firing: Vec::new(),
         }
     }
@@ -214,6 +276,12 @@ impl Rule {
         self.validate_aggregate()?;
         self.validate_levels()?;
         self.validate_baseline()?;
+        self.validate_silence()?;
+        for (key, text) in &self.annotations {
+            template::validate(text).map_err(|(found, expected)| {
+                self.invalid(&format!("annotations.{key}"), found, &expected)
+            })?;
+        }
         if let Some(summary) = &self.summary {
             template::validate(summary)
                 .map_err(|(found, expected)| self.invalid("summary", found, &expected))?;
@@ -300,6 +368,40 @@ impl Rule {
                     &format!("{} or higher, the rule's own severity", self.severity),
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// What concerns missing and scarce data.
+    fn validate_silence(&self) -> Result<()> {
+        if let Some(confidence) = self.confidence {
+            if !self.signal.is_share() || self.aggregate() != Aggregate::Rate {
+                let found = format!("a confidence with {} of {}", self.aggregate(), self.signal);
+                return Err(self.invalid("confidence", found, "the rate of a share"));
+            }
+            if z_of(confidence).is_none() {
+                return Err(self.invalid("confidence", confidence, "0.9, 0.95, 0.99 or 0.999"));
+            }
+        }
+        if let NoData::AlertAfter(after) = self.no_data {
+            let allowed = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
+            if !allowed.contains(&after) {
+                let found = duration_text::show(after);
+                return Err(self.invalid("no_data.alert_after", found, "1s to 168h"));
+            }
+            if self.signal == Signal::Frequency {
+                return Err(self.invalid(
+                    "no_data",
+                    "alert_after with the frequency",
+                    "nothing: a frequency counts silence as 0",
+                ));
+            }
+        }
+        if let Some(after) = self.escalate_after.filter(|it| it.is_zero()) {
+            return Err(self.invalid("escalate_after", duration_text::show(after), "more than 0s"));
+        }
+        if self.signal == Signal::Health {
+            return Err(self.invalid("signal", self.signal, "a signal that events have"));
         }
         Ok(())
     }

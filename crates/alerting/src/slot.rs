@@ -1,13 +1,16 @@
 use crate::explain::explain;
+use crate::grade::{Breadth, broaden, grade};
 use crate::machine::{Machine, Timing};
 use crate::past::Past;
+use crate::rule::z_of;
 use crate::trail::Trail;
-use crate::{Against, Rule};
+use crate::{Against, NoData, Rule};
 use std::sync::Arc;
-use telemetry_aggregation::{Sample, SignalWindow};
+use std::time::Duration;
+use telemetry_aggregation::{Sample, SignalWindow, wilson};
 use telemetry_models::{
     Alert, AlertAction, AlertId, AlertReason, AlertRequest, AlertState, AlertTransition,
-    ChangeCause, Event, Invalid, ResolutionMethod, SelectorName, Signal, Timestamp,
+    ChangeCause, Comparison, Event, Invalid, ResolutionMethod, SelectorName, Signal, Timestamp,
 };
 
 /// One rule on one selector and site: its window, its baseline, its state, its alert.
@@ -23,6 +26,12 @@ pub(crate) struct Slot {
     stale_past: bool,
     begun: Timestamp,
     activated: i64,
+    /// When the last sample came, on the line and for people.
+    fed: Option<(Timestamp, Timestamp)>,
+    /// When it began to fire, or was escalated last.
+    unanswered: Timestamp,
+    /// The window's value at the last evaluation.
+    latest: Option<f64>,
 }
 
 /// What a window says at one moment.
@@ -31,10 +40,37 @@ pub(crate) struct Reading {
     value: f64,
     /// The value as the rule's levels are given: itself, a factor or a difference.
     level: f64,
+    /// The same for what is certain enough to fire.
+    certain: f64,
     changed_enough: bool,
     threshold: f64,
     samples: usize,
     pub(crate) baseline: Option<f64>,
+}
+
+impl Reading {
+    pub(crate) fn value(self) -> f64 {
+        self.value
+    }
+    pub(crate) fn level(self) -> f64 {
+        self.level
+    }
+    pub(crate) fn threshold(self) -> f64 {
+        self.threshold
+    }
+    pub(crate) fn samples(self) -> usize {
+        self.samples
+    }
+}
+
+/// What a rule makes of missing data.
+enum Silence {
+    /// Nothing.
+    None,
+    /// An alert.
+    Alert,
+    /// That the trouble is over, unless what is measured says otherwise.
+    Over,
 }
 
 /// Where and when a slot is looked at.
@@ -61,6 +97,9 @@ impl Slot {
             stale_past: false,
             begun,
             activated: i64::MIN,
+            fed: None,
+            unanswered: begun,
+            latest: None,
         }
     }
 
@@ -159,7 +198,9 @@ impl Slot {
     }
 
     /// Takes an event's value.
-    pub(crate) fn observe(&mut self, rule: &Rule, event: &Event, value: f64, line: Timestamp) {
+    pub(crate) fn observe(&mut self, rule: &Rule, event: &Event, value: f64, moment: Moment<'_>) {
+        let line = moment.line;
+        self.fed = Some((line, moment.shown));
         let capacity = capacity(rule);
         let past = &mut self.past;
         self.window.expire(line, |sample| past.push(sample.value, capacity));
@@ -167,10 +208,10 @@ impl Slot {
             past.push(left.value, capacity);
         }
         if self.is_bad(rule, value) {
-            self.trail.bad(event, !self.is_open());
+            let remember = !self.is_open();
+            self.trail.bad(event, remember, self.latest);
         } else {
-            let now = self.window_value(rule, line);
-            self.trail.good(event, now);
+            self.trail.good(event);
         }
         self.trail.keep(self.window.len());
     }
@@ -187,15 +228,99 @@ impl Slot {
         if self.window.len() != held && !self.is_open() {
             self.trail.keep(self.window.len());
         }
-        let reading = self.read(rule, moment.line);
+        let mut reading = self.read(rule, moment.line);
         let holds = reading.map(|reading| self.holds(rule, reading));
-        let holds = self.by_word(holds);
-        if let (Some(reading), true) = (reading, self.is_open()) {
-            self.update(rule, reading, moment, changes);
+        let mut holds = self.by_word(holds);
+        let mut timing = moment.timing;
+        match self.silence(rule, moment.line, reading.is_some()) {
+            Silence::None => {}
+            Silence::Alert => {
+                holds = Some(true);
+                timing.hold = Duration::ZERO;
+                if !self.is_open() {
+                    reading = Some(self.nothing(rule));
+                }
+            }
+            Silence::Over => {
+                holds = holds.or(Some(false));
+                if let (Some(true), Some(alert)) = (holds, &mut self.alert) {
+                    (alert.reason, alert.no_data_since) = (AlertReason::Measured, None);
+                }
+            }
         }
-        while let Some((from, to)) = self.machine.step(moment.line, holds, moment.timing) {
+        if self.is_open() {
+            match reading {
+                Some(reading) => self.update(rule, reading, moment, changes),
+                None => self.mark_silence(moment, changes),
+            }
+            self.escalate(rule, moment, changes);
+        }
+        while let Some((from, to)) = self.machine.step(moment.line, holds, timing) {
             self.moved(rule, from, to, reading, moment, changes);
         }
+    }
+
+    /// What it means that nothing, or nothing for long, was measured.
+    fn silence(&self, rule: &Rule, line: Timestamp, measured: bool) -> Silence {
+        let Some((fed, _)) = self.fed else { return Silence::None };
+        let silent = self.alert.as_ref().is_some_and(|alert| alert.reason == AlertReason::NoData);
+        match rule.no_data {
+            NoData::AlertAfter(after) if line.since(fed) >= after => Silence::Alert,
+            NoData::AlertAfter(_) if silent => Silence::Over,
+            NoData::Ok if !measured && self.window.is_empty() => Silence::Over,
+            _ => Silence::None,
+        }
+    }
+
+    /// A reading of nothing, for an alert about silence.
+    fn nothing(&self, rule: &Rule) -> Reading {
+        let (value, threshold) = (self.latest.unwrap_or_default(), rule.fire_at);
+        let (level, certain) = (value, value);
+        Reading {
+            value,
+            level,
+            certain,
+            changed_enough: true,
+            threshold,
+            samples: 0,
+            baseline: None,
+        }
+    }
+
+    /// An open alert says once since when there is no data.
+    fn mark_silence(&mut self, moment: Moment<'_>, changes: &mut Vec<AlertTransition>) {
+        let Some(alert) = self.alert.as_mut().filter(|it| it.no_data_since.is_none()) else {
+            return;
+        };
+        alert.no_data_since = Some(self.fed.map_or(alert.updated_at, |(_, shown)| shown));
+        alert.updated_at = moment.shown;
+        let alert = Alert::clone(alert);
+        changes.push(AlertTransition::within(ChangeCause::Data, moment.shown, alert));
+    }
+
+    /// What nobody acknowledged in time becomes more severe.
+    fn escalate(&mut self, rule: &Rule, moment: Moment<'_>, changes: &mut Vec<AlertTransition>) {
+        let Some(after) = rule.escalate_after else { return };
+        let Some(alert) = &mut self.alert else { return };
+        if alert.handling.acknowledged.is_some() {
+            self.unanswered = moment.line;
+        }
+        if moment.line.since(self.unanswered) < after {
+            return;
+        }
+        self.unanswered = moment.line;
+        let Some(severity) = alert.severity.next() else { return };
+        alert.escalate_unacknowledged(severity, moment.shown);
+        alert.updated_at = moment.shown;
+        let alert = Alert::clone(alert);
+        changes.push(AlertTransition::within(ChangeCause::Severity, moment.shown, alert));
+    }
+
+    /// Adds how much of the site is affected to a new alert.
+    pub(crate) fn broaden(&mut self, rule: &Rule, breadth: Breadth) -> Option<&Alert> {
+        let alert = self.alert.as_deref_mut()?;
+        broaden(rule, alert, breadth);
+        Some(alert)
     }
 
     /// What was made to fire again by somebody's word is not ended by what was measured before.
@@ -213,7 +338,7 @@ impl Slot {
             let level = rule.clear_at.unwrap_or(rule.fire_at);
             return rule.comparison.holds(reading.level, level);
         }
-        reading.changed_enough && rule.comparison.holds(reading.level, rule.fire_at)
+        reading.changed_enough && rule.comparison.holds(reading.certain, rule.fire_at)
     }
 
     fn window_value(&self, rule: &Rule, line: Timestamp) -> Option<f64> {
@@ -237,17 +362,22 @@ impl Slot {
             _ => Some(self.past.value(rule.aggregate(), min_past(rule))?),
         };
         let value = self.window_value(rule, line)?;
-        let (level, threshold) = match (rule.against, baseline) {
-            (Against::BaselineRatio, Some(base)) if base > 0.0 => {
-                (value / base, base * rule.fire_at)
-            }
-            (Against::BaselineRatio, Some(_)) => return None,
-            (Against::BaselineDelta, Some(base)) => (value - base, base + rule.fire_at),
-            _ => (value, rule.fire_at),
+        self.latest = Some(value);
+        let level_of = |value: f64| match (rule.against, baseline) {
+            (Against::BaselineRatio, Some(base)) => value / base,
+            (Against::BaselineDelta, Some(base)) => value - base,
+            _ => value,
         };
+        let threshold = match (rule.against, baseline) {
+            (Against::BaselineRatio, Some(base)) if base > 0.0 => base * rule.fire_at,
+            (Against::BaselineRatio, Some(_)) => return None,
+            (Against::BaselineDelta, Some(base)) => base + rule.fire_at,
+            _ => rule.fire_at,
+        };
+        let (level, certain) = (level_of(value), level_of(certain(rule, value, samples)));
         let min_change = rule.baseline.as_ref().map_or(0.0, |baseline| baseline.min_change);
         let changed_enough = baseline.is_none_or(|base| (value - base).abs() >= min_change);
-        Some(Reading { value, level, changed_enough, threshold, samples, baseline })
+        Some(Reading { value, level, certain, changed_enough, threshold, samples, baseline })
     }
 
     /// Whether one operation alone is of the kind the rule complains of.
@@ -278,8 +408,14 @@ impl Slot {
         alert.value = reading.value;
         alert.samples = reading.samples as u64;
         alert.updated_at = moment.shown;
-        let severity = rule.severity_of(reading.level);
+        if alert.reason != AlertReason::NoData && alert.no_data_since.take().is_some() {
+            let alert = Alert::clone(alert);
+            changes.push(AlertTransition::within(ChangeCause::Data, moment.shown, alert));
+        }
+        let (severity, factors) = grade(rule, reading);
         if severity > alert.severity {
+            let breadth = alert.factors.iter().filter(|it| &*it.name == "breadth").cloned();
+            alert.factors = factors.into_iter().chain(breadth).collect();
             alert.raise(severity, moment.shown);
             let alert = Alert::clone(alert);
             changes.push(AlertTransition::within(ChangeCause::Severity, moment.shown, alert));
@@ -306,15 +442,22 @@ impl Slot {
         match to {
             AlertState::Firing if alert.fired_at.is_none() => {
                 alert.fired_at = Some(moment.shown);
+                self.unanswered = moment.line;
                 if let Some(reading) = reading {
                     alert.value = reading.value;
                     alert.samples = reading.samples as u64;
-                    alert.severity = rule.severity_of(reading.level);
+                    (alert.severity, alert.factors) = grade(rule, reading);
                     alert.since = self.trail.since().unwrap_or(alert.since).min(alert.since);
                     explain(alert, rule, &self.trail, reading);
                 }
             }
-            AlertState::Resolved => alert.resolve(ResolutionMethod::Automatic, moment.shown),
+            AlertState::Resolved => {
+                let unseen = reading.is_none() && alert.reason != AlertReason::NoData;
+                alert.resolve(
+                    if unseen { ResolutionMethod::NoData } else { ResolutionMethod::Automatic },
+                    moment.shown,
+                );
+            }
             _ => {}
         }
         changes.push(AlertTransition::new(from, moment.shown, Alert::clone(alert)));
@@ -341,7 +484,9 @@ impl Slot {
         let mut alert = Alert {
             fingerprint: fingerprint.into(),
             site: moment.site.cloned(),
-            severity: rule.severity_of(reading.level),
+            severity: rule.severity,
+            baseline: reading.baseline,
+            runbook: rule.runbook.clone(),
             updated_at: moment.shown,
             value: reading.value,
             comparison: rule.comparison,
@@ -350,9 +495,27 @@ impl Slot {
             labels: rule.labels.clone(),
             ..Alert::new(id, &rule.id, moment.selector.clone(), rule.signal, since)
         };
+        (alert.severity, alert.factors) = grade(rule, reading);
+        if reading.samples == 0
+            && let (NoData::AlertAfter(_), Some((_, fed))) = (rule.no_data, self.fed)
+        {
+            (alert.reason, alert.no_data_since) = (AlertReason::NoData, Some(fed));
+            alert.since = fed;
+        }
         explain(&mut alert, rule, &self.trail, reading);
         alert
     }
+}
+
+/// The end of Wilson's interval on the side of all being well: what is certain enough.
+fn certain(rule: &Rule, value: f64, samples: usize) -> f64 {
+    let Some(z) = rule.confidence.and_then(z_of) else { return value };
+    let hits = (value * samples as f64).round() as u64;
+    wilson(hits, samples as u64, z).map_or(value, |bound| match rule.comparison {
+        Comparison::Above | Comparison::AtLeast => bound.low,
+        Comparison::Below | Comparison::AtMost => bound.high,
+        Comparison::Equal | Comparison::NotEqual => value,
+    })
 }
 
 pub(crate) fn capacity(rule: &Rule) -> usize {

@@ -40,23 +40,28 @@ pub(crate) struct Bad {
 pub(crate) struct Scene {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) url: Option<Arc<str>>,
+    pub(crate) template: Option<Arc<str>>,
 }
 
 impl Trail {
-    pub(crate) fn good(&mut self, event: &Event, value: Option<f64>) {
+    pub(crate) fn good(&mut self, event: &Event) {
         self.seen += 1;
         self.good_count += 1;
         self.good = Some(Good {
             at: event.timestamp,
             event: event.id.clone(),
-            value,
+            value: None,
             winner: event.accepted().map(|it| (it.kind.clone(), it.text.clone())),
         });
     }
 
-    /// `remember` is off while an alert is open: its evidence stays what made it fire.
-    pub(crate) fn bad(&mut self, event: &Event, remember: bool) {
+    /// `remember` is off while an alert is open: its evidence stays what made it fire. `before` is
+    /// the window's value until now: the last good operation's, when that was just before.
+    pub(crate) fn bad(&mut self, event: &Event, remember: bool, before: Option<f64>) {
         self.seen += 1;
+        if let Some(good) = self.good.as_mut().filter(|good| good.value.is_none()) {
+            good.value = before;
+        }
         if !remember {
             return;
         }
@@ -73,6 +78,7 @@ impl Trail {
         self.latest = Some(Box::new(Scene {
             attempts: event.attempts.clone(),
             url: event.page.as_ref().and_then(|page| page.url.clone()),
+            template: event.page.as_ref().and_then(|page| page.url_template.clone()),
         }));
     }
 

@@ -10,5 +10,6 @@ pub(super) fn run(_workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
     | Bench::Overhead(Options { json })
     | Bench::Concurrent(Options { json })
     | Bench::Rollup(Options { json })) = bench;
+    | Bench::Alerting(Options { json })) = bench;
     bail!("built without the feature `bench` (json: {json}); use `cargo xtask bench`");
 }

@@ -1,6 +1,8 @@
 //! Benchmarks: what recording costs, beside what others cost, in one run. See docs/benchmarks.md.
 
 #[cfg(feature = "bench")]
+mod alerting;
+#[cfg(feature = "bench")]
 mod browser;
 #[cfg(feature = "bench")]
 mod concurrent;
@@ -47,6 +49,8 @@ pub(crate) enum Bench {
     Concurrent(Options),
     /// Statistics of 30 days out of rollups, beside those out of the events.
     Rollup(Options),
+    /// What evaluating alert rules costs an event, and what they hold of a selector.
+    Alerting(Options),
 }
 
 #[derive(clap::Args)]

@@ -1,5 +1,6 @@
 use super::figures::Figures;
 use super::{Bench, concurrent, overhead, record, rollup};
+use super::{Bench, alerting, concurrent, overhead, record};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Overhead(options) => (overhead::run(workspace)?, options.json),
         Bench::Concurrent(options) => (concurrent::run()?, options.json),
         Bench::Rollup(options) => (rollup::run()?, options.json),
+        Bench::Alerting(options) => (alerting::run()?, options.json),
     };
     if json {
         println!("{}", serde_json::to_string_pretty(&figures)?);

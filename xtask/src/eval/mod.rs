@@ -4,6 +4,7 @@ mod compare;
 mod crash;
 mod drift;
 mod rows;
+mod rules;
 mod summary;
 mod witness;
 
@@ -21,14 +22,21 @@ pub(crate) enum Eval {
     /// Kill a process that writes events with durability `batch`, again and again, and check that
     /// every acknowledged event is read back and the store verifies.
     Crash(crash::Arguments),
+    /// Evaluate random rules on random series, and compare every state with that of Prometheus'
+    /// own `promtool test rules`.
+    Rules(rules::Arguments),
     /// The process that `crash` kills.
     #[command(hide = true)]
     CrashWriter(crash::Writer),
 }
 
-/// Runs an evaluation. Durations are part of what is evaluated, so a build without optimisation
+/// Runs an evaluation. Durations are part of what most evaluate, so a build without optimisation
 /// hands the whole command line to an optimised one.
 pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
+    if let Eval::Rules(arguments) = &eval {
+        rules::run(arguments)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if cfg!(debug_assertions) {
         let status = cargo()
             .args(["run", "--quiet", "--release", "--package", "xtask", "--manifest-path"])
@@ -46,6 +54,7 @@ pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
     match eval {
         Eval::Drift(arguments) => drift::run(workspace, &arguments)?,
         Eval::Crash(arguments) => crash::run(&arguments)?,
+        Eval::Rules(arguments) => rules::run(&arguments)?,
         Eval::CrashWriter(writer) => crash::write(&writer)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@
 mod corpora;
 mod examples;
 mod layers;
+mod rules;
 mod tidy;
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@ use crate::scene::{Visits, at, engine_of, fired, observe, tick};
 use std::time::Duration;
 use telemetry_alerting::Rule;
 use telemetry_interfaces::AlertEngine;
-use telemetry_models::{AlertState, Comparison, Signal};
+use telemetry_models::{AlertState, ChangeCause, Comparison, Signal};
 
 fn rule() -> Rule {
     Rule {
@@ -75,7 +75,11 @@ fn no_data_never_ends_an_alert() {
     let mut visits = Visits::of("shop.title");
     let bad: Vec<_> = (0..5).map(|_| visits.missing()).collect();
     assert_eq!(fired(&observe(&mut engine, &bad)).len(), 1);
-    for hour in 1..50 {
+    let changes = tick(&mut engine, at(3600));
+    assert_eq!(changes.len(), 1, "it says once that data stopped");
+    assert_eq!((changes[0].cause, changes[0].alert.state), (ChangeCause::Data, AlertState::Firing));
+    assert_eq!(changes[0].alert.no_data_since, Some(at(4)));
+    for hour in 2..50 {
         assert_eq!(tick(&mut engine, at(hour * 3600)), []);
     }
     assert_eq!(engine.open().len(), 1);

@@ -92,7 +92,7 @@ fn mistakes_in_a_rule() {
           |
         7 | fire_and_forget = true
           | ^^^^^^^^^^^^^^^
-        unknown field `fire_and_forget`, expected one of `id`, `selector`, `site`, `signal`, `aggregate`, `last`, `within`, `comparison`, `fire_at`, `clear_at`, `against`, `baseline`, `for`, `keep_firing_for`, `min_samples`, `severity`, `steps`, `labels`, `summary`, `unless_firing`"#]],
+        unknown field `fire_and_forget`, expected one of `id`, `selector`, `site`, `signal`, `aggregate`, `last`, `within`, `comparison`, `fire_at`, `clear_at`, `against`, `baseline`, `for`, `keep_firing_for`, `min_samples`, `confidence`, `no_data`, `severity`, `graded`, `escalate_after`, `steps`, `labels`, `summary`, `annotations`, `runbook`, `unless_firing`"#]],
     );
     with(
         "fire_at = 0.5",

@@ -6,6 +6,7 @@ mod defaults;
 mod delivery;
 mod handling;
 mod scene;
+mod silence_and_severity;
 mod state_machine;
 mod thresholds;
 #[cfg(feature = "webhook")]

@@ -1,6 +1,8 @@
 mod handle;
+mod rules;
 
 use self::handle::{Assign, Escalate, Resolve, Suppress, Who, Wish};
+use self::rules::RulesCommand;
 use crate::arguments::Global;
 use crate::commands::event::Fields;
 use crate::console::{Console, Tone};
@@ -46,6 +48,9 @@ Example:
     Unsuppress(Who),
     /// Raise its severity
     Escalate(Escalate),
+    /// Look at the rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
 }
 
 /// List alerts, open and severe ones first
@@ -112,6 +117,7 @@ pub(crate) fn run(command: &AlertsCommand, global: &Global, console: &mut Consol
             let book = open(&Settings::load(global)?)?;
             return show(id, book.as_ref(), global, console);
         }
+        AlertsCommand::Rules(command) => return rules::run(command, global, console),
         AlertsCommand::Ack(who) => Wish::Acknowledge(who),
         AlertsCommand::Unack(who) => Wish::Unacknowledge(who),
         AlertsCommand::Assign(it) => Wish::Assign(it),
@@ -205,6 +211,10 @@ fn details(alert: &Alert) -> Fields {
     fields.add("alert", &alert.id);
     fields.toned("what", &alert.summary, Tone::Strong);
     fields.toned("severity", alert.severity, severity_tone(alert.severity));
+    for factor in &alert.factors {
+        let more = if factor.points > 0 { " (one step up)" } else { "" };
+        fields.add("because", format_args!("{}: {}{more}", factor.name, factor.found));
+    }
     fields.toned("state", alert.state, state_tone(alert.state));
     fields.add("selector", &alert.selector);
     fields.maybe("site", alert.site.as_ref());
@@ -223,6 +233,7 @@ fn details(alert: &Alert) -> Fields {
             self::measured(alert.signal, alert.threshold)
         ),
     );
+    fields.maybe("no data since", alert.no_data_since);
     if let Some(good) = &alert.last_good {
         fields.add(
             "last good",
@@ -232,8 +243,13 @@ fn details(alert: &Alert) -> Fields {
     fields.maybe("before", alert.evidence.before.as_ref());
     fields.maybe("now", alert.evidence.now.as_ref());
     fields.maybe("page", alert.evidence.url.as_ref());
+    fields.maybe("page template", alert.page_template.as_ref());
     fields.maybe("likely cause", alert.likely_cause.as_ref());
     fields.maybe("what to do", alert.suggestion.as_ref());
+    fields.maybe("runbook", alert.runbook.as_ref());
+    for (key, text) in &alert.annotations {
+        fields.add(key, text);
+    }
     for event in &alert.evidence.events {
         fields.add("evidence", format_args!("telemetry query --event {event}"));
     }

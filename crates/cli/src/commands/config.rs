@@ -59,7 +59,7 @@ struct Checked {
     error: Option<String>,
 }
 
-fn check(file: Option<PathBuf>, global: &Global, console: &mut Console) -> Outcome {
+pub(crate) fn check(file: Option<PathBuf>, global: &Global, console: &mut Console) -> Outcome {
     let name = file.as_ref().map(|file| file.display().to_string());
     let loaded = TelemetryConfig::load(file.as_deref(), settings::variables()?);
     let unreadable = |error: &Error| std::error::Error::source(error).is_some();

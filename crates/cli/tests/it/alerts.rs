@@ -137,3 +137,25 @@ fn what_is_done_with_an_alert_is_kept_with_who_and_why() {
     }
     place.run_reading(&["alerts", "list"]).code(0).says(&["no open alerts"]);
 }
+
+#[test]
+fn rules_are_listed_and_their_mistakes_explained_by_line() {
+    let place = Place::with_store();
+    let listed = place.run(&["alerts", "rules", "list"]).code(0);
+    listed.shows(&["selector-broken", "rate of error_rate >= 0.8 beside its past, last 4"]);
+    let check = |rule: &str| {
+        let text = format!("[[alerting.rules]]\nid = \"mine\"\ncomparison = \">\"\n{rule}\n");
+        place.write("rules.toml", text);
+        place.run(&["alerts", "rules", "check", "rules.toml"])
+    };
+    check("signal = \"error_rate\"\nfire_at = 0.5\nlast = 5").code(0).shows(&["7 rules"]);
+    let says = |rule: &str, parts: &[&str]| {
+        check(rule).code(1).says(parts);
+    };
+    says("signal = \"eror_rate\"\nfire_at = 0.5\nlast = 5", &["line: 4", "did you mean"]);
+    says("signal = \"error_rate\"\nfire_at = 0.5\nwithin = \"48h\"", &["48h", "line: 6"]);
+    says(
+        "signal = \"error_rate\"\nfire_at = 0.5\nlast = 5\nconfidence = 0.8",
+        &["found 0.8, expected 0.9, 0.95, 0.99 or 0.999"],
+    );
+}
