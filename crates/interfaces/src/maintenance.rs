@@ -1,4 +1,4 @@
-use crate::Result;
+use crate::{Code, Error, ErrorKind, Result};
 use serde::Serialize;
 use std::fmt;
 
@@ -23,6 +23,39 @@ pub trait Maintenance: Send + Sync {
         level: VerifyLevel,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<VerifyReport>;
+
+    /// Sorts what is not sorted yet, and joins small files. The store answers the same before,
+    /// meanwhile and after; damaged files are left as they are. `progress` as for
+    /// [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// `Unsupported` where there is nothing to compact, `Denied` when the store was opened for
+    /// reading; otherwise when a file cannot be read or written: nothing is lost then.
+    fn compact(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CompactReport> {
+        let _ = progress;
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            Code::StorageUnavailable,
+            "this backend has nothing to compact",
+        ))
+    }
+}
+
+/// What a compaction did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CompactReport {
+    /// Files that were replaced.
+    pub replaced: u64,
+    /// Files made of them.
+    pub made: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Bytes of the files that were replaced.
+    pub bytes_before: u64,
+    /// Bytes of the files made of them.
+    pub bytes_after: u64,
+    /// Files left as they are because they are damaged.
+    pub damaged: u64,
 }
 
 /// What a check found.

@@ -20,6 +20,9 @@ pub struct StorageConfig {
     /// With backend `segment`: a segment is sealed when it would grow beyond this many bytes.
     /// 4 KiB to 4 GiB; default 64 MiB.
     pub segment_bytes: u64,
+    /// With backend `segment`: sort full segments by selector, and join small ones, on a thread of
+    /// its own while the store is open for writing. Default true.
+    pub compact_in_background: bool,
 }
 
 /// The kinds of event store.
@@ -63,6 +66,7 @@ impl Default for StorageConfig {
             durability: Durability::default(),
             sync_interval_ms: 1000,
             segment_bytes: 64 << 20,
+            compact_in_background: true,
         }
     }
 }

@@ -12,7 +12,8 @@ pub(crate) const FILE: &str = "telemetry-store.json";
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const LOCK: &str = "LOCK";
 const FORMAT: &str = "telemetry-store";
-const VERSION: u64 = 1;
+/// The newest version this program reads.
+const VERSION: u64 = 2;
 
 /// Where a recording program keeps events while the store takes none.
 #[cfg(any(feature = "segment", feature = "json"))]
@@ -49,12 +50,27 @@ pub(crate) struct Marker {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sealed {
+    /// Number of the log, or of the first of several logs.
     pub(crate) segment: u64,
+    /// Set for a sorted segment: number of the last log it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last: Option<u64>,
     pub(crate) bytes: u64,
     /// Blocks of any kind, without the index.
     pub(crate) blocks: u64,
     pub(crate) events: u64,
     pub(crate) blake3: String,
+}
+
+#[cfg(feature = "segment")]
+impl Sealed {
+    pub(crate) fn id(&self) -> crate::segment::SegmentId {
+        crate::segment::SegmentId {
+            first: self.segment,
+            last: self.last.unwrap_or(self.segment),
+            sorted: self.last.is_some(),
+        }
+    }
 }
 
 /// What every version has.
@@ -67,12 +83,7 @@ struct Version {
 impl Marker {
     #[cfg(any(feature = "segment", feature = "json"))]
     pub(crate) fn new(backend: &str) -> Self {
-        Self {
-            format: FORMAT.into(),
-            version: VERSION,
-            backend: backend.into(),
-            sealed: Vec::new(),
-        }
+        Self { format: FORMAT.into(), version: 1, backend: backend.into(), sealed: Vec::new() }
     }
 
     fn path(store: &Path) -> PathBuf {
@@ -151,8 +162,11 @@ impl Marker {
     #[cfg(any(feature = "segment", feature = "json"))]
     pub(crate) fn write(&self, disk: &dyn Disk, store: &Path) -> Result<()> {
         let path = Self::path(store);
+        // The lowest version that can say it, so that older programs read what they can.
+        let sorted = self.sealed.iter().any(|it| it.last.is_some());
+        let written = Self { version: if sorted { 2 } else { 1 }, ..self.clone() };
         let mut text =
-            serde_json::to_vec_pretty(self).expect("plain data with text keys is always JSON");
+            serde_json::to_vec_pretty(&written).expect("plain data with text keys is always JSON");
         text.push(b'\n');
         disk::replace(disk, &path, &text)
             .map_err(|error| fault::io("write the store's manifest", &path, error))

@@ -8,7 +8,10 @@ use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::table::{Cell, Column, Table};
 use clap::Subcommand;
-use telemetry_runtime::interfaces::{StoreStats, VerifyLevel, VerifyReport};
+use telemetry_runtime::interfaces::{
+    Code, Error, ErrorKind, StoreStats, VerifyLevel, VerifyReport,
+};
+use telemetry_runtime::storage::{StorageConfig, open};
 
 /// Lines of a list in the overview.
 const LISTED: usize = 20;
@@ -41,6 +44,14 @@ Example:
         #[arg(long)]
         deep: bool,
     },
+    /// Sort what is not sorted yet and join small files
+    #[command(after_help = "\
+The answers stay the same; queries get faster and files smaller. Damaged files are left as they are.
+Needs the store for itself: a program that records to it compacts by itself.
+
+Example:
+  telemetry store compact")]
+    Compact,
 }
 
 pub(crate) fn run(command: &StoreCommand, global: &Global, console: &mut Console) -> Outcome {
@@ -51,6 +62,7 @@ pub(crate) fn run(command: &StoreCommand, global: &Global, console: &mut Console
             crate::commands::rollup::run(args, &settings, global, console)
         }
         StoreCommand::Verify { deep } => verify(*deep, &settings, global, console),
+        StoreCommand::Compact => compact(&settings, global, console),
     }
 }
 
@@ -146,6 +158,43 @@ fn verify(deep: bool, settings: &Settings, global: &Global, console: &mut Consol
         print(&report, deep, console)?;
     }
     Ok(Exit::fine_if(report.is_clean()))
+}
+
+fn compact(settings: &Settings, global: &Global, console: &mut Console) -> Outcome {
+    // Looked at first, so that nothing is made where no store is.
+    let backend = settings.open_store()?.backend();
+    let storage = StorageConfig { compact_in_background: false, ..settings.config.storage.clone() };
+    if storage.backend.as_str() != backend {
+        let message = format!("the store's backend {backend} has nothing to compact");
+        return Err(Error::new(ErrorKind::Unsupported, Code::StorageUnavailable, message).into());
+    }
+    let store = open(&storage)?;
+    let report = {
+        let progress = Progress::bytes("compacting");
+        store.compact(&mut |done, all| progress.at(done, all))?
+    };
+    store.close()?;
+    if global.json {
+        console.json(&report)?;
+    } else if report.replaced == 0 {
+        console.line("nothing to compact")?;
+    } else {
+        console.line(format_args!(
+            "{} with {} became {}: {}, before {}",
+            figures::counted(report.replaced, "file"),
+            figures::counted(report.events, "event"),
+            figures::counted(report.made, "file"),
+            figures::bytes(report.bytes_after),
+            figures::bytes(report.bytes_before),
+        ))?;
+    }
+    if report.damaged > 0 {
+        console.note(format_args!(
+            "{} left as it is; see `telemetry store verify`",
+            figures::counted(report.damaged, "damaged file")
+        ));
+    }
+    Ok(Exit::fine_if(report.damaged == 0))
 }
 
 fn print(report: &VerifyReport, deep: bool, console: &mut Console) -> std::io::Result<()> {

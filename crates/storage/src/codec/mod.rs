@@ -7,12 +7,13 @@
 mod decode;
 mod encode;
 mod intern;
+pub(crate) mod sorted;
 mod v1;
 mod words;
 
 pub(crate) use decode::BlockReader;
 pub(crate) use encode::{BlockBuilder, Encoded, Scratch};
-pub(crate) use v1::{EntryV1, FooterV1, MetaV1};
+pub(crate) use v1::{EntryV1, FooterV1, MetaV1, StreamV1};
 pub(crate) use words::outcome_bits;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};

@@ -1,14 +1,21 @@
 //! How a segment file is laid out: file header, framed blocks, trailer. Little endian throughout.
 //! `docs/specs/segment-format.md` describes every byte.
 
+use super::names::SegmentId;
 use crate::disk::{DiskFile, read_exact};
 use std::io;
 
-pub(crate) const VERSION: u32 = 1;
+/// Of logs.
+const LOG: u32 = 1;
+/// Of sorted segments.
+const SORTED: u32 = 2;
+/// The newest version this program reads.
+pub(crate) const VERSION: u32 = SORTED;
 const FILE_MAGIC: [u8; 8] = *b"\x89TELSEG\n";
 const BLOCK_MAGIC: [u8; 8] = *b"\xf5TELBLK\n";
 const TRAILER_MAGIC: [u8; 8] = *b"\xf5TELEND\n";
-pub(crate) const FILE_HEADER_LEN: usize = 24;
+const FILE_HEADER_LEN: usize = 24;
+const SORTED_HEADER_LEN: usize = 36;
 const HEAD_LEN: usize = 28;
 pub(crate) const TRAILER_LEN: usize = 56;
 
@@ -18,21 +25,44 @@ pub(crate) const EVENTS: u8 = 1;
 pub(crate) const LEDGER: u8 = 2;
 /// The index of a sealed segment: all of it is the body.
 pub(crate) const FOOTER: u8 = 3;
+/// What the rows after it share.
+pub(crate) const DICTIONARY: u8 = 4;
+/// The identifiers of the rows after it: all of it is the body.
+pub(crate) const FILTER: u8 = 5;
+/// Events sorted by selector.
+pub(crate) const ROWS: u8 = 6;
 
-pub(crate) fn file_header(segment: u64) -> [u8; FILE_HEADER_LEN] {
-    let mut header = [0; FILE_HEADER_LEN];
-    header[..8].copy_from_slice(&FILE_MAGIC);
-    header[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    header[12..20].copy_from_slice(&segment.to_le_bytes());
-    let crc = crc32c::crc32c(&header[..20]);
-    header[20..].copy_from_slice(&crc.to_le_bytes());
+const fn version(id: SegmentId) -> u32 {
+    if id.sorted { SORTED } else { LOG }
+}
+
+/// Bytes in front of the first block.
+pub(crate) const fn header_len(id: SegmentId) -> usize {
+    if id.sorted { SORTED_HEADER_LEN } else { FILE_HEADER_LEN }
+}
+
+pub(crate) fn file_header(id: SegmentId) -> Vec<u8> {
+    let mut header = FILE_MAGIC.to_vec();
+    header.extend(version(id).to_le_bytes());
+    header.extend(id.first.to_le_bytes());
+    header.extend(crc32c::crc32c(&header).to_le_bytes());
+    if id.sorted {
+        header.extend(id.last.to_le_bytes());
+        header.extend(crc32c::crc32c(&header[FILE_HEADER_LEN..]).to_le_bytes());
+    }
     header
+}
+
+/// Where the lines of a filter begin, and how many there are, in the block at an offset.
+pub(crate) fn filter_lines(offset: u64, length: u64) -> (u64, usize) {
+    let body = length.saturating_sub(HEAD_LEN as u64);
+    (offset + HEAD_LEN as u64, body as usize / crate::codec::sorted::LINE)
 }
 
 /// What the first bytes of a file say.
 pub(crate) enum FileHeader {
-    /// A segment of this version, with its number.
-    Good(u64),
+    /// A segment of a known version.
+    Good(SegmentId),
     /// A segment of a later version.
     Newer(u32),
     /// Anything else.
@@ -46,8 +76,15 @@ pub(crate) fn parse_file_header(bytes: &[u8]) -> FileHeader {
     {
         return FileHeader::Bad;
     }
+    let first = u64_at(bytes, 12);
     match u32_at(bytes, 8) {
-        VERSION => FileHeader::Good(u64_at(bytes, 12)),
+        LOG => FileHeader::Good(SegmentId::log(first)),
+        SORTED
+            if bytes.len() >= SORTED_HEADER_LEN
+                && crc32c::crc32c(&bytes[24..32]) == u32_at(bytes, 32) =>
+        {
+            FileHeader::Good(SegmentId { first, last: u64_at(bytes, 24), sorted: true })
+        }
         version if version > VERSION => FileHeader::Newer(version),
         _ => FileHeader::Bad,
     }
@@ -145,12 +182,12 @@ pub(crate) struct Trailer {
 }
 
 impl Trailer {
-    pub(crate) fn to_bytes(&self) -> [u8; TRAILER_LEN] {
+    pub(crate) fn to_bytes(&self, id: SegmentId) -> [u8; TRAILER_LEN] {
         let mut bytes = [0; TRAILER_LEN];
         bytes[..8].copy_from_slice(&TRAILER_MAGIC);
         bytes[8..16].copy_from_slice(&self.footer.to_le_bytes());
         bytes[16..48].copy_from_slice(&self.blake3);
-        bytes[48..52].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[48..52].copy_from_slice(&version(id).to_le_bytes());
         let crc = crc32c::crc32c(&bytes[..52]);
         bytes[52..].copy_from_slice(&crc.to_le_bytes());
         bytes

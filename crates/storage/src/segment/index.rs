@@ -1,8 +1,10 @@
 //! What is in every segment, in memory: enough to plan a query and to count without reading.
 
 use super::frame;
-use super::scan::{Gap, Scan};
-use crate::codec::{EntryV1, MetaV1, ledger_from_bytes};
+use super::names::SegmentId;
+use super::scan::{self, Gap, Scan};
+use crate::codec::sorted::{DictionaryMetaV2, RowsMetaV2};
+use crate::codec::{EntryV1, MetaV1, StreamV1, ledger_from_bytes};
 use crate::marker::Sealed;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use telemetry_models::Timestamp;
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pub(crate) segments: BTreeMap<u64, Segment>,
+    pub(crate) segments: BTreeMap<SegmentId, Segment>,
     pub(crate) selectors: Names,
     pub(crate) sites: Names,
 }
@@ -21,6 +23,8 @@ pub(crate) struct Index {
 pub(crate) struct Segment {
     pub(crate) blocks: Vec<Arc<BlockEntry>>,
     pub(crate) ledgers: Vec<Ledger>,
+    /// Blocks of any kind that were read.
+    pub(crate) entries: u64,
     pub(crate) gaps: Vec<Gap>,
     /// How far the file is known; its length when `tail` is 0.
     pub(crate) end: u64,
@@ -32,8 +36,9 @@ pub(crate) struct Segment {
 /// One block of events.
 #[derive(Debug)]
 pub(crate) struct BlockEntry {
-    pub(crate) segment: u64,
+    pub(crate) segment: SegmentId,
     pub(crate) offset: u64,
+    pub(crate) stripe: Option<StripeEntry>,
     pub(crate) events: u32,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
@@ -43,6 +48,14 @@ pub(crate) struct BlockEntry {
     /// Number in [`Index::sites`], count.
     pub(crate) sites: Box<[(u32, u32)]>,
     pub(crate) days: Box<[(i32, u32)]>,
+}
+
+/// Where the blocks are that rows share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StripeEntry {
+    pub(crate) dictionary: u64,
+    /// Offset of the filter's first line and number of lines, when it is there.
+    pub(crate) filter: Option<(u64, usize)>,
 }
 
 /// Names, numbered in the order they came.
@@ -65,24 +78,37 @@ impl Names {
 }
 
 impl Index {
-    /// Adds what a scan found in a segment. `described` hears of every block of events.
-    pub(crate) fn absorb(&mut self, number: u64, scan: &Scan, described: &mut dyn FnMut(&MetaV1)) {
+    /// Adds what a scan found in a segment. `described` hears of all sequences.
+    pub(crate) fn absorb(
+        &mut self,
+        number: SegmentId,
+        scan: &Scan,
+        described: &mut dyn FnMut(&[StreamV1]),
+    ) {
         self.segments.entry(number).or_default();
+        let mut stripe = None;
         for entry in &scan.entries {
-            self.absorb_entry(number, entry, described);
+            self.absorb_entry(number, entry, &mut stripe, described);
         }
         let segment = self.segments.entry(number).or_default();
+        segment.entries += scan.entries.len() as u64;
         segment.gaps.extend_from_slice(&scan.gaps);
         segment.end = scan.end;
         segment.tail = scan.tail;
         segment.sealed = scan.sealed;
     }
 
-    fn absorb_entry(&mut self, number: u64, entry: &EntryV1, described: &mut dyn FnMut(&MetaV1)) {
+    fn absorb_entry(
+        &mut self,
+        number: SegmentId,
+        entry: &EntryV1,
+        stripe: &mut Option<StripeEntry>,
+        described: &mut dyn FnMut(&[StreamV1]),
+    ) {
         let understood = match entry.kind {
             frame::EVENTS => match MetaV1::from_bytes(&entry.meta) {
                 Ok(meta) => {
-                    described(&meta);
+                    described(&meta.streams);
                     self.push(number, entry.offset, &meta);
                     true
                 }
@@ -95,26 +121,89 @@ impl Index {
                 }
                 Err(_) => false,
             },
+            frame::DICTIONARY => match DictionaryMetaV2::from_bytes(&entry.meta) {
+                Ok(meta) => {
+                    described(&meta.streams);
+                    *stripe = Some(StripeEntry { dictionary: entry.offset, filter: None });
+                    true
+                }
+                Err(_) => false,
+            },
+            frame::FILTER => {
+                if let Some(stripe) = stripe {
+                    stripe.filter = Some(frame::filter_lines(entry.offset, entry.length));
+                }
+                true
+            }
+            frame::ROWS => match RowsMetaV2::from_bytes(&entry.meta) {
+                Ok(meta) => {
+                    let dictionary = entry.offset.checked_sub(meta.back.into());
+                    let its = stripe.filter(|it| Some(it.dictionary) == dictionary);
+                    if let Some(its) = its {
+                        self.push_rows(number, entry.offset, its, &meta);
+                    } else {
+                        let events = Some(meta.events.into());
+                        let what = "rows whose dictionary is missing or damaged";
+                        self.gap(number, entry, events, what);
+                    }
+                    true
+                }
+                Err(_) => false,
+            },
             _ => false,
         };
         if !understood {
-            self.segments.entry(number).or_default().gaps.push(Gap {
-                offset: entry.offset,
-                length: entry.length,
-                events: None,
-                harmless: false,
-                what: "a block whose description this version does not understand",
-            });
+            let events = scan::events_in(entry.kind, &entry.meta);
+            let what = "a block whose description this version does not understand";
+            self.gap(number, entry, events, what);
         }
     }
 
-    /// Adds a block of events.
-    pub(crate) fn push(&mut self, segment: u64, offset: u64, meta: &MetaV1) {
+    fn gap(
+        &mut self,
+        segment: SegmentId,
+        entry: &EntryV1,
+        events: Option<u64>,
+        what: &'static str,
+    ) {
+        let (offset, length) = (entry.offset, entry.length);
+        let gap = Gap { offset, length, events, harmless: false, what };
+        self.segments.entry(segment).or_default().gaps.push(gap);
+    }
+
+    /// Adds a block of rows.
+    fn push_rows(
+        &mut self,
+        segment: SegmentId,
+        offset: u64,
+        stripe: StripeEntry,
+        meta: &RowsMetaV2,
+    ) {
         let selectors = &mut self.selectors;
         let sites = &mut self.sites;
         let entry = BlockEntry {
             segment,
             offset,
+            stripe: Some(stripe),
+            events: meta.events,
+            first: Timestamp::from_nanos(meta.first),
+            last: Timestamp::from_nanos(meta.last),
+            outcomes: meta.outcomes,
+            selectors: meta.selectors.iter().map(|(it, n)| (selectors.number(it), *n)).collect(),
+            sites: meta.sites.iter().map(|(it, n)| (sites.number(it), *n)).collect(),
+            days: meta.days.clone().into_boxed_slice(),
+        };
+        self.segments.entry(segment).or_default().blocks.push(Arc::new(entry));
+    }
+
+    /// Adds a block of events.
+    pub(crate) fn push(&mut self, segment: SegmentId, offset: u64, meta: &MetaV1) {
+        let selectors = &mut self.selectors;
+        let sites = &mut self.sites;
+        let entry = BlockEntry {
+            segment,
+            offset,
+            stripe: None,
             events: meta.events,
             first: Timestamp::from_nanos(meta.first),
             last: Timestamp::from_nanos(meta.last),
@@ -129,7 +218,7 @@ impl Index {
     /// Compares with what the manifest says of sealed segments: what is missing becomes a gap.
     pub(crate) fn expect(&mut self, sealed: &[Sealed]) {
         for it in sealed {
-            let Some(segment) = self.segments.get_mut(&it.segment) else {
+            let Some(segment) = self.segments.get_mut(&it.id()) else {
                 let gap = Gap {
                     offset: 0,
                     length: it.bytes,
@@ -138,7 +227,7 @@ impl Index {
                     what: "the segment is missing",
                 };
                 self.segments.insert(
-                    it.segment,
+                    it.id(),
                     Segment { gaps: vec![gap], sealed: true, ..Segment::default() },
                 );
                 continue;
@@ -148,7 +237,7 @@ impl Index {
             }
             let found: u64 = segment.blocks.iter().map(|block| u64::from(block.events)).sum();
             let in_gaps: u64 = segment.gaps.iter().filter_map(|gap| gap.events).sum();
-            let blocks = (segment.blocks.len() + segment.ledgers.len()) as u64;
+            let blocks = segment.entries;
             let size = segment.end + segment.tail;
             let cut_short = size < it.bytes;
             segment.gaps.push(Gap {

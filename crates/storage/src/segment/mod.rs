@@ -1,5 +1,7 @@
 //! The segment log: append-only files of framed, compressed, checksummed blocks.
 
+mod blocks;
+mod compact;
 mod frame;
 mod index;
 mod names;
@@ -12,18 +14,22 @@ mod stats;
 mod verify;
 mod writer;
 
+pub(crate) use names::SegmentId;
 pub use recover::{RecoveryReport, TornTail};
 
 use crate::disk::{Disk, OsDisk};
 use crate::marker::{self, Marker};
 use crate::syncer::Syncer;
 use crate::{StorageConfig, fault};
+use compact::Eagerness;
 use index::Index;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use std::time::Duration;
 use telemetry_interfaces::{
-    Ack, Capabilities, Durability, EventIter, EventStore, Health, Ledger, Maintenance, Query,
-    Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+    Ack, Capabilities, Code, CompactReport, Durability, EventIter, EventStore, Health, Ledger,
+    Maintenance, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
 };
 use telemetry_models::Event;
 use writer::Writer;
@@ -41,6 +47,8 @@ use writer::Writer;
 pub struct SegmentStore {
     shared: Arc<Shared>,
     syncer: Option<Syncer>,
+    /// Compacts in the background.
+    compactor: Option<Syncer>,
     recovery: RecoveryReport,
 }
 
@@ -52,6 +60,12 @@ struct Shared {
     index: RwLock<Index>,
     /// Protects the newest segment and what is known of stored sequences; `None` for readers.
     writer: Option<Mutex<Writer>>,
+    /// Held by the one compaction that runs.
+    compacting: Mutex<()>,
+    /// Ends a compaction early.
+    closing: AtomicBool,
+    /// Why the last compaction in the background failed.
+    compaction_fault: Mutex<Option<String>>,
 }
 
 impl SegmentStore {
@@ -79,6 +93,9 @@ impl SegmentStore {
             path,
             index: RwLock::new(index),
             writer: Some(Mutex::new(writer)),
+            compacting: Mutex::new(()),
+            closing: AtomicBool::new(false),
+            compaction_fault: Mutex::new(None),
         });
         let syncer = if config.durability == Durability::Interval {
             let its = Arc::downgrade(&shared);
@@ -88,7 +105,18 @@ impl SegmentStore {
         } else {
             None
         };
-        Ok(Self { shared, syncer, recovery })
+        let compactor = if config.compact_in_background {
+            let its = Arc::downgrade(&shared);
+            let job = move || its.upgrade().is_some_and(|shared| shared.compact_in_background());
+            let started = Syncer::start(Duration::ZERO, job);
+            let started = started.map_err(|e| fault::io("start a thread", &shared.path, e))?;
+            // What earlier programs left.
+            started.want();
+            Some(started)
+        } else {
+            None
+        };
+        Ok(Self { shared, syncer, compactor, recovery })
     }
 
     /// Opens an existing store for reading. Takes no lock and writes nothing; works while another
@@ -112,10 +140,13 @@ impl SegmentStore {
             path: path.to_owned(),
             index: RwLock::new(Index::default()),
             writer: None,
+            compacting: Mutex::new(()),
+            closing: AtomicBool::new(false),
+            compaction_fault: Mutex::new(None),
         };
         shared.refresh()?;
         let recovery = RecoveryReport::default();
-        Ok(Self { shared: Arc::new(shared), syncer: None, recovery })
+        Ok(Self { shared: Arc::new(shared), syncer: None, compactor: None, recovery })
     }
 
     /// What opening for writing had to put right.
@@ -129,6 +160,15 @@ impl SegmentStore {
 }
 
 impl Shared {
+    /// Compacts what is worth it; whether the thread should go on.
+    fn compact_in_background(&self) -> bool {
+        let done = self.compact(Eagerness::Background, &self.closing, &mut |_, _| {});
+        let mut fault = self.compaction_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        *fault = done.err().map(|error| error.to_string());
+        drop(fault);
+        !self.closing.load(Ordering::SeqCst)
+    }
+
     fn writer(&self) -> Option<MutexGuard<'_, Writer>> {
         Some(self.writer.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -139,8 +179,7 @@ impl Shared {
         if writer.closed.is_some() {
             return false;
         }
-        let Some((number, file)) =
-            writer.active.as_ref().map(|it| (it.number, Arc::clone(&it.file)))
+        let Some((number, file)) = writer.active.as_ref().map(|it| (it.id, Arc::clone(&it.file)))
         else {
             return true;
         };
@@ -173,7 +212,14 @@ impl EventStore for SegmentStore {
     }
 
     fn append(&self, batch: &[Event]) -> Result<Ack> {
-        let ack = self.writer()?.append(batch, &self.shared.index)?;
+        let (ack, sealed) = {
+            let mut writer = self.writer()?;
+            let ack = writer.append(batch, &self.shared.index)?;
+            (ack, std::mem::take(&mut writer.sealed) > 0)
+        };
+        if let Some(compactor) = self.compactor.as_ref().filter(|_| sealed) {
+            compactor.want();
+        }
         if let Some(syncer) = &self.syncer {
             syncer.want();
         }
@@ -219,7 +265,14 @@ impl EventStore for SegmentStore {
                 return Health::healthy("the segment store is writing");
             }
         };
-        fault::health("segment", writer.closed.as_deref())
+        let fault = self.shared.compaction_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*fault {
+            Some(what) if writer.closed.is_none() => Health::degraded(
+                Code::StorageUnavailable,
+                format!("segments cannot be sorted, which makes queries slower: {what}"),
+            ),
+            _ => fault::health("segment", writer.closed.as_deref()),
+        }
     }
 
     fn recovered(&self) -> Recovery {
@@ -232,6 +285,10 @@ impl EventStore for SegmentStore {
     }
 
     fn close(&self) -> Result<()> {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        if let Some(compactor) = &self.compactor {
+            compactor.stop();
+        }
         if let Some(syncer) = &self.syncer {
             syncer.stop();
         }
@@ -263,6 +320,10 @@ impl Maintenance for SegmentStore {
         #[cfg(feature = "rollup")]
         crate::rollup::verify(&*self.shared.disk, &self.shared.path, self, level, &mut report)?;
         Ok(report)
+    }
+
+    fn compact(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CompactReport> {
+        self.shared.compact(Eagerness::Everything, &self.shared.closing, progress)
     }
 }
 

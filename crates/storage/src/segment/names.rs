@@ -1,28 +1,76 @@
 //! Names of segment files.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub(crate) const DIRECTORY: &str = "segments";
+
+/// Which segment: a log by its number, a sorted one by the numbers of the logs it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SegmentId {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) sorted: bool,
+}
+
+impl SegmentId {
+    pub(crate) const fn log(number: u64) -> Self {
+        Self { first: number, last: number, sorted: false }
+    }
+
+    /// Whether everything in the other segment is in this one.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self != other && self.sorted && self.first <= other.first && other.last <= self.last
+    }
+
+    /// The segment of a file's name, or `None` for any other file.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".seg")?;
+        let id = match stem.split_once('-') {
+            None => Self::log(stem.parse().ok()?),
+            Some((first, last)) => {
+                Self { first: first.parse().ok()?, last: last.parse().ok()?, sorted: true }
+            }
+        };
+        (id.first <= id.last && file(id) == name).then_some(id)
+    }
+}
+
+impl fmt::Display for SegmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sorted {
+            write!(f, "{:08}-{:08}", self.first, self.last)
+        } else {
+            write!(f, "{:08}", self.first)
+        }
+    }
+}
 
 pub(crate) fn directory(store: &Path) -> PathBuf {
     store.join(DIRECTORY)
 }
 
 /// Relative to the store, as in messages.
-pub(crate) fn relative(number: u64) -> String {
-    format!("{DIRECTORY}/{}", file(number))
+pub(crate) fn relative(id: SegmentId) -> String {
+    format!("{DIRECTORY}/{}", file(id))
 }
 
-pub(crate) fn file(number: u64) -> String {
-    format!("{number:08}.seg")
+pub(crate) fn file(id: SegmentId) -> String {
+    format!("{id}.seg")
 }
 
-pub(crate) fn path(store: &Path, number: u64) -> PathBuf {
-    directory(store).join(file(number))
+pub(crate) fn path(store: &Path, id: SegmentId) -> PathBuf {
+    directory(store).join(file(id))
 }
 
-/// The number of a segment file, or `None` for any other file.
-pub(crate) fn number(name: &str) -> Option<u64> {
-    let number = name.strip_suffix(".seg")?.parse().ok()?;
-    (file(number) == name).then_some(number)
+/// Where a sorted segment is written before it is whole.
+pub(crate) fn unfinished(store: &Path, id: SegmentId) -> PathBuf {
+    directory(store).join(format!("{id}.tmp"))
+}
+
+/// Whether a file is a sorted segment that was never finished.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(".tmp")
+        .and_then(|stem| SegmentId::of_name(&format!("{stem}.seg")))
+        .is_some_and(|id| id.sorted)
 }

@@ -1,20 +1,26 @@
 //! Answers queries: chooses blocks by the index, merges them in time order.
 
-use super::index::{BlockEntry, Index, Segment};
+use super::blocks::{BlockSource, Opened, without_keys};
+use super::index::{BlockEntry, Index, Segment, StripeEntry};
+use super::names::SegmentId;
 use super::scan::{self, Scan};
-use super::{Shared, frame, names};
-use crate::codec::{BlockReader, MetaV1, outcome_bits};
-use crate::disk::{Disk, OpenMode};
+use super::{Shared, names};
+use crate::codec::outcome_bits;
+use crate::codec::sorted::{Key, Rows};
+use crate::disk::OpenMode;
 use crate::fault;
 use crate::marker::{LOCK, Marker};
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::vec;
 use telemetry_interfaces::{Error, Ledger, Order, Query, Result};
 use telemetry_models::{Event, Timestamp};
+
+/// Segments that a query holds open from its beginning, so that compaction cannot take them away.
+const HELD: usize = 256;
+/// How often a reader looks again when the store changes under its eyes.
+const LOOKS: usize = 20;
 
 impl Shared {
     /// Takes note of what a writer in another process has added. Does nothing in the writer.
@@ -26,31 +32,48 @@ impl Shared {
         // Before anything is read: a writer that ends while we read leaves nothing unfinished,
         // but may have been at it when we looked.
         let abandoned = self.is_abandoned()?;
+        let mut marker = Marker::read(&*self.disk, &self.path)?;
+        for _ in 0..LOOKS {
+            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            self.look(&mut index, &marker)?;
+            // A segment leaves the directory only after the manifest has named what replaces it:
+            // with the same manifest before and after, nothing is missing or there twice.
+            let after = Marker::read(&*self.disk, &self.path)?;
+            if after == marker {
+                index.expect(&marker.sealed);
+                return Ok(abandoned);
+            }
+            marker = after;
+        }
+        Err(Error::new(
+            telemetry_interfaces::ErrorKind::Unavailable,
+            telemetry_interfaces::Code::StorageUnavailable,
+            "the store changes faster than it can be looked at",
+        )
+        .with("path", self.path.display())
+        .cure("ask again"))
+    }
+
+    fn look(&self, index: &mut Index, marker: &Marker) -> Result<()> {
         let directory = names::directory(&self.path);
         let listed = match self.disk.list(&directory) {
             Ok(listed) => listed,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(fault::io("list", &directory, error)),
         };
-        let mut numbers: Vec<u64> = listed.iter().filter_map(|name| names::number(name)).collect();
-        numbers.sort_unstable();
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let known_before = index.segments.len();
-        for number in numbers {
-            self.refresh_segment(&mut index, number)?;
+        let listed: Vec<SegmentId> =
+            listed.iter().filter_map(|it| SegmentId::of_name(it)).collect();
+        let live = live(&listed, marker);
+        index
+            .segments
+            .retain(|id, _| live.contains(id) || marker.sealed.iter().any(|it| it.id() == *id));
+        for id in live {
+            self.refresh_segment(index, id)?;
         }
-        if known_before == 0 || index.segments.len() != known_before {
-            // Read after the segments: what it calls sealed was sealed before it was written.
-            let marker = Marker::read(&*self.disk, &self.path)?;
-            for it in &marker.sealed {
-                self.refresh_segment(&mut index, it.segment)?;
-            }
-            index.expect(&marker.sealed);
-        }
-        Ok(abandoned)
+        Ok(())
     }
 
-    fn refresh_segment(&self, index: &mut Index, number: u64) -> Result<()> {
+    fn refresh_segment(&self, index: &mut Index, number: SegmentId) -> Result<()> {
         let known = index.segments.get(&number).map(|it| (it.sealed, it.end));
         if let Some((true, _)) = known {
             return Ok(());
@@ -58,7 +81,8 @@ impl Shared {
         let path = names::path(&self.path, number);
         let file = match self.disk.open(&path, OpenMode::Read) {
             Ok(file) => file,
-            // Removed since it was listed: an empty one by recovery. A sealed one is missed later.
+            // Removed since it was listed: replaced, or an empty one by recovery. A sealed one is
+            // missed later.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(fault::io("open", &path, error)),
         };
@@ -70,7 +94,7 @@ impl Shared {
             _ => {
                 // New, or cut shorter than it was: what was known of it does not hold.
                 index.segments.insert(number, Segment::default());
-                scan::load(&*file, &path, size)?
+                scan::load(&*file, &path, number, size)?
             }
         };
         index.absorb(number, &scan, &mut |_| {});
@@ -87,7 +111,25 @@ impl Shared {
     }
 
     pub(super) fn plan(&self, query: &Query) -> Result<Merge> {
+        for _ in 0..LOOKS {
+            let abandoned = self.refresh()?;
+            match self.plan_now(query, abandoned, true) {
+                // Replaced between the look and the opening.
+                Err(Unplanned::Gone(_)) if self.writer.is_none() => {}
+                Err(Unplanned::Gone(error) | Unplanned::Other(error)) => return Err(error),
+                Ok(merge) => return Ok(merge),
+            }
+        }
+        // A segment that stays missing although the manifest names it is damage, found on reading.
         let abandoned = self.refresh()?;
+        match self.plan_now(query, abandoned, false) {
+            Ok(merge) => Ok(merge),
+            Err(Unplanned::Gone(error) | Unplanned::Other(error)) => Err(error),
+        }
+    }
+
+    fn plan_now(&self, query: &Query, abandoned: bool, hold: bool) -> Result<Merge, Unplanned> {
+        let mut source = BlockSource::new(Arc::clone(&self.disk), &self.path);
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let selectors: Option<Vec<bool>> =
             query.selector.as_ref().filter(|pattern| !pattern.is_any()).map(|pattern| {
@@ -105,6 +147,7 @@ impl Shared {
         let mut planned = Vec::new();
         let mut faults = VecDeque::new();
         let mut ordinal = 0u64;
+        let mut stripes = Stripes::new(query);
         for (number, segment) in &index.segments {
             for gap in segment.gaps.iter().filter(|gap| !gap.harmless) {
                 let lost = gap.events.map_or_else(String::new, |n| format!("; {n} events lost"));
@@ -112,7 +155,7 @@ impl Shared {
                 let fault = fault::damaged(&names::relative(*number), gap.offset, what);
                 faults.push_back(fault.cure(CURE));
             }
-            if segment.tail > 0 && abandoned && self.is_abandoned()? {
+            if segment.tail > 0 && abandoned && self.is_abandoned().map_err(Unplanned::Other)? {
                 let what = format!(
                     "the last {} bytes are not a whole block: the writer was interrupted here",
                     segment.tail
@@ -120,15 +163,28 @@ impl Shared {
                 let fault = fault::damaged(&names::relative(*number), segment.end, what);
                 faults.push_back(fault.cure(fault::SET_ASIDE));
             }
+            let mut before = None;
             for block in &segment.blocks {
+                // Rows of one stripe share their place: their ties tell their order.
+                if block.stripe.is_none() || block.stripe != before {
+                    ordinal += 1;
+                }
+                before = block.stripe;
                 let wanted = query.overlaps(block.first, block.last)
                     && block.outcomes & outcomes != 0
                     && has(&selectors, &block.selectors)
                     && has(&sites, &block.sites);
-                if wanted {
+                if wanted && stripes.may_hold(&mut source, block) {
+                    if hold && source.held() < HELD {
+                        source.hold(*number).map_err(|error| {
+                            let path = names::path(&self.path, *number);
+                            let gone = error.kind() == io::ErrorKind::NotFound;
+                            let error = fault::io("open", &path, error);
+                            if gone { Unplanned::Gone(error) } else { Unplanned::Other(error) }
+                        })?;
+                    }
                     planned.push((ordinal, Arc::clone(block)));
                 }
-                ordinal += 1;
             }
         }
         drop(index);
@@ -143,14 +199,16 @@ impl Shared {
             (key.0, key.1)
         });
         Ok(Merge {
-            disk: Arc::clone(&self.disk),
-            store: self.path.clone(),
+            source,
             outcomes,
             newest_first,
             left: query.limit.unwrap_or(usize::MAX),
+            rest: Query { site: None, event: None, ..without_keys(query) },
             query: query.clone(),
             planned,
             heads: BinaryHeap::new(),
+            open: Vec::new(),
+            free: Vec::new(),
             faults,
         })
     }
@@ -166,6 +224,52 @@ impl Shared {
     }
 }
 
+/// The segments that count: what the manifest names, and logs that no named segment replaces.
+pub(super) fn live(listed: &[SegmentId], marker: &Marker) -> Vec<SegmentId> {
+    let named: Vec<SegmentId> = marker.sealed.iter().map(|it| it.id()).collect();
+    let mut live: Vec<SegmentId> = listed
+        .iter()
+        .copied()
+        .filter(|id| named.contains(id) || !id.sorted && !named.iter().any(|it| it.covers(*id)))
+        .collect();
+    live.sort_unstable();
+    live
+}
+
+enum Unplanned {
+    /// A segment is not there.
+    Gone(Error),
+    Other(Error),
+}
+
+/// Asks each stripe's filter once.
+struct Stripes {
+    keys: Vec<Key>,
+    asked: HashMap<(SegmentId, u64), bool>,
+}
+
+impl Stripes {
+    fn new(query: &Query) -> Self {
+        let event = query.event.as_ref().map(Key::event);
+        let correlation = query.correlation.as_ref().map(Key::correlation);
+        Self { keys: event.into_iter().chain(correlation).collect(), asked: HashMap::new() }
+    }
+
+    fn may_hold(&mut self, source: &mut BlockSource, block: &BlockEntry) -> bool {
+        let Some(StripeEntry { dictionary, filter: Some(filter) }) = block.stripe else {
+            return true;
+        };
+        if self.keys.is_empty() {
+            return true;
+        }
+        let keys = &self.keys;
+        *self
+            .asked
+            .entry((block.segment, dictionary))
+            .or_insert_with(|| keys.iter().all(|key| source.may_hold(block.segment, filter, *key)))
+    }
+}
+
 const CURE: &str = "run `telemetry store verify`; the rest of the store is readable, restore a backup for this part";
 
 /// What comes first has the greatest key.
@@ -175,23 +279,33 @@ fn key_of(at: Timestamp, position: u64, newest_first: bool) -> (i64, u64) {
 
 /// The answer to a query.
 pub(super) struct Merge {
-    disk: Arc<dyn Disk>,
-    store: PathBuf,
+    source: BlockSource,
     query: Query,
+    /// The conditions that are still to be looked at in a whole event made from rows.
+    rest: Query,
     outcomes: u32,
     newest_first: bool,
     left: usize,
     /// Blocks still to be opened, the next one last.
     planned: Vec<(u64, Arc<BlockEntry>)>,
-    heads: BinaryHeap<Head>,
+    /// The next event of each opened block: its key, and the block's place in `open`.
+    heads: BinaryHeap<((i64, u64), usize)>,
+    open: Vec<Cursor>,
+    free: Vec<usize>,
     faults: VecDeque<Error>,
 }
 
-/// The next event of an opened block.
-struct Head {
-    key: (i64, u64),
-    event: Event,
-    rest: vec::IntoIter<(u64, Event)>,
+/// What is left of an opened block.
+enum Cursor {
+    Done,
+    Events(Box<Event>, vec::IntoIter<(u64, Event)>),
+    Rows {
+        entry: Arc<BlockEntry>,
+        ordinal: u64,
+        rows: Box<Rows>,
+        row: u32,
+        rest: vec::IntoIter<(i64, u64, u32)>,
+    },
 }
 
 impl Merge {
@@ -200,77 +314,129 @@ impl Merge {
         while let Some((ordinal, block)) = self.planned.last() {
             let bound = if self.newest_first { block.last } else { block.first };
             let bound = key_of(bound, *ordinal, self.newest_first).0;
-            if self.heads.peek().is_some_and(|head| head.key.0 > bound) {
+            if self.heads.peek().is_some_and(|head| head.0.0 > bound) {
                 return;
             }
             let Some((ordinal, block)) = self.planned.pop() else { return };
-            let (events, failed) = self.read(&block, ordinal);
-            if let Some(what) = failed {
-                let file = names::relative(block.segment);
-                self.faults.push_back(fault::damaged(&file, block.offset, what).cure(CURE));
-            }
-            self.push(events.into_iter());
+            self.begin(block, ordinal);
             if !self.faults.is_empty() {
                 return;
             }
         }
     }
 
-    fn push(&mut self, mut events: vec::IntoIter<(u64, Event)>) {
-        if let Some((position, event)) = events.next() {
-            let key = key_of(event.timestamp, position, self.newest_first);
-            self.heads.push(Head { key, event, rest: events });
-        }
-    }
-
-    /// The events of a block that meet the query, in its order, and what went wrong.
-    fn read(&self, block: &BlockEntry, ordinal: u64) -> (Vec<(u64, Event)>, Option<String>) {
+    fn begin(&mut self, block: Arc<BlockEntry>, ordinal: u64) {
         let mut events = Vec::new();
-        let failed = self.decode(block, ordinal, &mut events).err().map(|what| {
-            format!("{what}; the block has {} events, {} were read", block.events, events.len())
-        });
-        let direction = self.newest_first;
-        events.sort_by(|a: &(u64, Event), b| {
-            key_of(b.1.timestamp, b.0, direction).cmp(&key_of(a.1.timestamp, a.0, direction))
-        });
-        (events, failed)
+        let opened = self.source.open(&block, &self.query, self.outcomes, &mut events);
+        let opened = match opened {
+            Ok(opened) => opened.unwrap_or_else(|| Opened::Events(std::mem::take(&mut events))),
+            Err(what) => {
+                self.fault(
+                    &block,
+                    format!(
+                        "{what}; the block has {} events, {} were read",
+                        block.events,
+                        events.len()
+                    ),
+                );
+                Opened::Events(events)
+            }
+        };
+        let newest_first = self.newest_first;
+        match opened {
+            Opened::Events(mut events) => {
+                for (row, _) in &mut events {
+                    *row |= ordinal << 24;
+                }
+                events.sort_by(|a: &(u64, Event), b| {
+                    let key = |it: &(u64, Event)| key_of(it.1.timestamp, it.0, newest_first);
+                    key(b).cmp(&key(a))
+                });
+                self.push_events(events.into_iter(), None);
+            }
+            Opened::Rows(rows, mut wanted) => {
+                if newest_first {
+                    wanted.sort_unstable_by(|a, b| b.cmp(a));
+                } else {
+                    wanted.sort_unstable();
+                }
+                self.push_rows(block, ordinal, rows, wanted.into_iter(), None);
+            }
+        }
     }
 
-    fn decode(
-        &self,
-        entry: &BlockEntry,
-        ordinal: u64,
-        events: &mut Vec<(u64, Event)>,
-    ) -> Result<(), String> {
-        let path = names::path(&self.store, entry.segment);
-        let opened = self.disk.open(&path, OpenMode::Read).and_then(|file| {
-            let size = file.size()?;
-            frame::read_block(&*file, entry.offset, size)
-        });
-        let block = match opened.map_err(|error| format!("the block cannot be read: {error}"))? {
-            frame::Found::Block(block) if block.kind == frame::EVENTS => block,
-            _ => return Err("the block does not match its checksum".into()),
-        };
-        let meta = MetaV1::from_bytes(&block.meta)?;
-        let mut reader = BlockReader::new(&meta, &block.body)?;
-        let selectors: Option<Vec<bool>> =
-            self.query.selector.as_ref().map(|pattern| {
-                meta.selectors.iter().map(|(name, _)| pattern.matches(name)).collect()
-            });
-        let mut row = 0u64;
-        while let Some(next) = reader.next(|at, selector, outcome| {
-            self.query.covers_time(at)
-                && self.outcomes & 1u32.checked_shl(outcome.into()).unwrap_or(0) != 0
-                && selectors
-                    .as_ref()
-                    .is_none_or(|wanted| wanted.get(selector as usize).is_none_or(|it| *it))
-        }) {
-            if let Some(event) = next?.filter(|event| self.query.matches(event)) {
-                events.push((ordinal << 24 | row, event));
+    fn fault(&mut self, block: &BlockEntry, what: String) {
+        let file = names::relative(block.segment);
+        self.faults.push_back(fault::damaged(&file, block.offset, what).cure(CURE));
+    }
+
+    fn place(&mut self, cursor: Cursor, slot: Option<usize>) -> usize {
+        match slot.or_else(|| self.free.pop()) {
+            Some(slot) => {
+                self.open[slot] = cursor;
+                slot
             }
-            row += 1;
+            None => {
+                self.open.push(cursor);
+                self.open.len() - 1
+            }
         }
-        Ok(())
+    }
+
+    fn push_events(&mut self, mut events: vec::IntoIter<(u64, Event)>, slot: Option<usize>) {
+        match events.next() {
+            Some((position, event)) => {
+                let key = key_of(event.timestamp, position, self.newest_first);
+                let slot = self.place(Cursor::Events(Box::new(event), events), slot);
+                self.heads.push((key, slot));
+            }
+            None => self.free.extend(slot),
+        }
+    }
+
+    fn push_rows(
+        &mut self,
+        entry: Arc<BlockEntry>,
+        ordinal: u64,
+        rows: Box<Rows>,
+        mut rest: vec::IntoIter<(i64, u64, u32)>,
+        slot: Option<usize>,
+    ) {
+        match rest.next() {
+            Some((at, tie, row)) => {
+                let position = ordinal << 24 | tie;
+                let key = key_of(Timestamp::from_nanos(at), position, self.newest_first);
+                let slot = self.place(Cursor::Rows { entry, ordinal, rows, row, rest }, slot);
+                self.heads.push((key, slot));
+            }
+            None => self.free.extend(slot),
+        }
+    }
+
+    /// Takes the best head's event; `None` when it does not meet the query.
+    fn take(&mut self, slot: usize) -> Option<Event> {
+        match std::mem::replace(&mut self.open[slot], Cursor::Done) {
+            Cursor::Done => None,
+            Cursor::Events(event, rest) => {
+                self.push_events(rest, Some(slot));
+                Some(*event)
+            }
+            Cursor::Rows { entry, ordinal, rows, row, rest } => {
+                let event = rows.event(row as usize);
+                match event {
+                    Ok(event) => {
+                        self.push_rows(entry, ordinal, rows, rest, Some(slot));
+                        self.rest.matches(&event).then_some(event)
+                    }
+                    Err(what) => {
+                        let left = rest.len() + 1;
+                        self.fault(&entry, format!("{what}; {left} events could not be read"));
+                        self.free.push(slot);
+                        None
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -278,38 +444,21 @@ impl Iterator for Merge {
     type Item = Result<Event>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
+        loop {
+            if self.left == 0 {
+                return None;
+            }
+            if self.faults.is_empty() {
+                self.open_due();
+            }
+            if let Some(fault) = self.faults.pop_front() {
+                return Some(Err(fault));
+            }
+            let (_, slot) = self.heads.pop()?;
+            if let Some(event) = self.take(slot) {
+                self.left -= 1;
+                return Some(Ok(event));
+            }
         }
-        if self.faults.is_empty() {
-            self.open_due();
-        }
-        if let Some(fault) = self.faults.pop_front() {
-            return Some(Err(fault));
-        }
-        let Head { event, rest, .. } = self.heads.pop()?;
-        self.push(rest);
-        self.left -= 1;
-        Some(Ok(event))
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Head {}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key)
     }
 }

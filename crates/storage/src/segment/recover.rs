@@ -1,10 +1,11 @@
 //! Opening for writing: sets a torn end aside, seals what was left open.
 
 use super::index::Index;
+use super::names::{self, SegmentId};
 use super::scan::{self, Gap, Scan};
 use super::writer::{Active, Writer};
-use super::{frame, names};
-use crate::codec::{EntryV1, MetaV1, Scratch};
+use super::{frame, query};
+use crate::codec::{EntryV1, Scratch, StreamV1};
 use crate::disk::{self, Disk, DiskFile, DiskLock, OpenMode};
 use crate::marker::{Marker, Sealed};
 use crate::seen::Seen;
@@ -71,10 +72,10 @@ pub(super) fn recover(
     let directory = names::directory(store);
     disk.create_dir(&directory).map_err(|e| fault::io("make the directory", &directory, e))?;
     let listed = disk.list(&directory).map_err(|e| fault::io("list", &directory, e))?;
-    let mut numbers: Vec<u64> = listed.iter().filter_map(|name| names::number(name)).collect();
-    numbers.sort_unstable();
-    let newest = numbers.last().copied();
-    let next = newest.into_iter().chain(marker.sealed.iter().map(|it| it.segment)).max();
+    let numbers = tidy(&*disk, store, &listed, &marker)?;
+    let newest = numbers.iter().copied().filter(|id| !id.sorted).max();
+    let named = marker.sealed.iter().map(|it| it.id().last);
+    let next = numbers.iter().map(|id| id.last).chain(named).max();
     let mut writer = Writer {
         disk: Arc::clone(&disk),
         store: store.to_owned(),
@@ -87,6 +88,7 @@ pub(super) fn recover(
         scratch: Scratch::default(),
         closed: None,
         lock: Some(lock),
+        sealed: 0,
     };
     let mut report = RecoveryReport::default();
     let mut index = Index::default();
@@ -95,8 +97,8 @@ pub(super) fn recover(
         let path = names::path(store, number);
         let file = disk.open(&path, OpenMode::Read).map_err(|e| fault::io("open", &path, e))?;
         let size = file.size().map_err(|e| fault::io("measure", &path, e))?;
-        let mut scan = scan::load(&*file, &path, size)?;
-        let known = writer.marker.sealed.iter().any(|it| it.segment == number);
+        let mut scan = scan::load(&*file, &path, number, size)?;
+        let known = writer.marker.sealed.iter().any(|it| it.id() == number);
         if !scan.sealed && !known && Some(number) == newest {
             if scan.tail > 0 {
                 report.torn.push(set_aside(&*disk, store, number, &scan)?);
@@ -127,7 +129,7 @@ pub(super) fn recover(
             scan.tail = 0;
         }
         let seen = &mut writer.seen;
-        index.absorb(number, &scan, &mut |meta| note_streams(meta, seen));
+        index.absorb(number, &scan, &mut |streams| note_streams(streams, seen));
     }
     writer.marker.sealed.sort_by_key(|it| it.segment);
     if changed {
@@ -140,8 +142,8 @@ pub(super) fn recover(
     Ok((writer, index, report))
 }
 
-fn note_streams(meta: &MetaV1, seen: &mut Seen) {
-    for stream in &meta.streams {
+fn note_streams(streams: &[StreamV1], seen: &mut Seen) {
+    for stream in streams {
         // Blank names cannot have been written; damage would have failed the checksum.
         let (Ok(run), Ok(producer)) =
             (RunId::new(stream.run.as_str()), ProducerId::new(stream.producer.as_str()))
@@ -154,8 +156,47 @@ fn note_streams(meta: &MetaV1, seen: &mut Seen) {
     }
 }
 
+/// Removes what an interrupted compaction left, and gives the segments that count.
+///
+/// A sorted segment that the manifest does not name was not taken over: the logs it is made of are
+/// still there. A log that a named segment replaces was on its way out.
+fn tidy(
+    disk: &dyn Disk,
+    store: &Path,
+    listed: &[String],
+    marker: &Marker,
+) -> Result<Vec<SegmentId>> {
+    let ids: Vec<SegmentId> = listed.iter().filter_map(|name| SegmentId::of_name(name)).collect();
+    let live = query::live(&ids, marker);
+    let whole = |id: SegmentId| {
+        let parts = marker.sealed.iter().map(|it| it.id()).filter(|it| id.covers(*it));
+        let mut parts: Vec<SegmentId> = parts.filter(|it| ids.contains(it)).collect();
+        parts.sort_unstable();
+        let joined = parts.windows(2).all(|pair| pair[0].last < pair[1].first);
+        let ends = parts.first().zip(parts.last());
+        joined && ends.is_some_and(|(a, b)| (a.first, b.last) == (id.first, id.last))
+    };
+    let replaced = |id: SegmentId| marker.sealed.iter().any(|it| it.id().covers(id));
+    let mut removed = false;
+    let left = ids.iter().filter(|id| !live.contains(id));
+    let gone =
+        left.filter(|id| if id.sorted { whole(**id) || replaced(**id) } else { replaced(**id) });
+    let gone = gone.map(|id| names::path(store, *id));
+    let unfinished = listed.iter().filter(|name| names::is_unfinished(name));
+    let unfinished = unfinished.map(|name| names::directory(store).join(name));
+    for path in gone.chain(unfinished) {
+        disk.remove(&path).map_err(|e| fault::io("remove the replaced segment", &path, e))?;
+        removed = true;
+    }
+    if removed {
+        let directory = names::directory(store);
+        disk.sync_dir(&directory).map_err(|e| fault::io("sync", &directory, e))?;
+    }
+    Ok(live)
+}
+
 /// Copies what follows the last whole block to a file of its own, then cuts it off.
-fn set_aside(disk: &dyn Disk, store: &Path, number: u64, scan: &Scan) -> Result<TornTail> {
+fn set_aside(disk: &dyn Disk, store: &Path, number: SegmentId, scan: &Scan) -> Result<TornTail> {
     let path = names::path(store, number);
     let directory = names::directory(store);
     let base = format!("{}.torn-{}", names::file(number), scan.end);
@@ -193,13 +234,13 @@ fn set_aside(disk: &dyn Disk, store: &Path, number: u64, scan: &Scan) -> Result<
 }
 
 /// Seals a segment that was left open.
-fn seal(writer: &mut Writer, number: u64, scan: &Scan) -> Result<()> {
-    let path = names::path(&writer.store, number);
+fn seal(writer: &mut Writer, id: SegmentId, scan: &Scan) -> Result<()> {
+    let path = names::path(&writer.store, id);
     let reading = |error| fault::io("read the segment", &path, error);
     let file = writer.disk.open(&path, OpenMode::Append).map_err(reading)?;
     let hasher = frame::hash(&*file, scan.end).map_err(reading)?;
     writer.active = Some(Active {
-        number,
+        id,
         file,
         length: scan.end,
         hasher,
@@ -211,12 +252,18 @@ fn seal(writer: &mut Writer, number: u64, scan: &Scan) -> Result<()> {
 
 /// What the manifest should say of a segment that was sealed just before the writer was
 /// interrupted.
-fn sealed(file: &dyn DiskFile, path: &Path, number: u64, scan: &Scan) -> Result<Sealed> {
+pub(super) fn sealed(
+    file: &dyn DiskFile,
+    path: &Path,
+    id: SegmentId,
+    scan: &Scan,
+) -> Result<Sealed> {
     let trailer = frame::Trailer::read(file, scan.end)
         .map_err(|error| fault::io("read the segment", path, error))?;
     let blake3 = trailer.map_or([0; 32], |trailer| trailer.blake3);
     Ok(Sealed {
-        segment: number,
+        segment: id.first,
+        last: id.sorted.then_some(id.last),
         bytes: scan.end,
         blocks: scan.entries.len() as u64,
         events: events(&scan.entries),
@@ -225,16 +272,11 @@ fn sealed(file: &dyn DiskFile, path: &Path, number: u64, scan: &Scan) -> Result<
 }
 
 fn events(entries: &[EntryV1]) -> u64 {
-    entries
-        .iter()
-        .filter(|entry| entry.kind == frame::EVENTS)
-        .filter_map(|entry| MetaV1::from_bytes(&entry.meta).ok())
-        .map(|meta| u64::from(meta.events))
-        .sum()
+    entries.iter().filter_map(|entry| scan::events_in(entry.kind, &entry.meta)).sum()
 }
 
 impl Gap {
-    pub(super) fn damage(&self, segment: u64) -> Damage {
+    pub(super) fn damage(&self, segment: SegmentId) -> Damage {
         Damage {
             file: names::relative(segment),
             offset: self.offset,

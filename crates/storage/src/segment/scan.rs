@@ -1,6 +1,8 @@
 //! Finds out what a segment file holds.
 
 use super::frame::{self, FileHeader, Found, Trailer};
+use super::names::SegmentId;
+use crate::codec::sorted::RowsMetaV2;
 use crate::codec::{EntryV1, FooterV1, MetaV1};
 use crate::disk::{DiskFile, read_exact};
 use crate::fault;
@@ -33,9 +35,9 @@ pub(crate) struct Gap {
 }
 
 /// Reads a segment from its beginning: by its footer when it has one, block by block otherwise.
-pub(crate) fn load(file: &dyn DiskFile, path: &Path, size: u64) -> Result<Scan> {
+pub(crate) fn load(file: &dyn DiskFile, path: &Path, id: SegmentId, size: u64) -> Result<Scan> {
     let reading = |error| fault::io("read the segment", path, error);
-    let header_len = frame::FILE_HEADER_LEN as u64;
+    let header_len = frame::header_len(id) as u64;
     let header = read_exact(file, 0, header_len.min(size) as usize).map_err(reading)?;
     let header = match frame::parse_file_header(&header) {
         FileHeader::Newer(found) => {
@@ -53,7 +55,7 @@ pub(crate) fn load(file: &dyn DiskFile, path: &Path, size: u64) -> Result<Scan> 
             what: "the file header is damaged",
         }),
     };
-    let mut scan = match from_footer(file, size).map_err(reading)? {
+    let mut scan = match from_footer(file, header_len, size).map_err(reading)? {
         Some(scan) => scan,
         None => blocks(file, header_len, size).map_err(reading)?,
     };
@@ -63,7 +65,11 @@ pub(crate) fn load(file: &dyn DiskFile, path: &Path, size: u64) -> Result<Scan> 
 
 /// The content of a sealed segment according to its footer; `None` when there is none that can be
 /// trusted.
-pub(crate) fn from_footer(file: &dyn DiskFile, size: u64) -> io::Result<Option<Scan>> {
+pub(crate) fn from_footer(
+    file: &dyn DiskFile,
+    header_len: u64,
+    size: u64,
+) -> io::Result<Option<Scan>> {
     let Some(trailer) = Trailer::read(file, size)? else { return Ok(None) };
     let footer_end = size - frame::TRAILER_LEN as u64;
     let Found::Block(block) = frame::read_block(file, trailer.footer, footer_end)? else {
@@ -74,7 +80,7 @@ pub(crate) fn from_footer(file: &dyn DiskFile, size: u64) -> io::Result<Option<S
     }
     let Ok(footer) = FooterV1::from_bytes(&block.body) else { return Ok(None) };
     let mut scan = Scan { entries: footer.blocks, end: size, sealed: true, ..Scan::default() };
-    let mut expected = frame::FILE_HEADER_LEN as u64;
+    let mut expected = header_len;
     for entry in &scan.entries {
         if entry.offset > expected {
             scan.gaps.push(unreadable(expected, entry.offset));
@@ -124,14 +130,13 @@ pub(crate) fn blocks(file: &dyn DiskFile, from: u64, size: u64) -> io::Result<Sc
             // follows it.
             Found::BadBody { kind: frame::FOOTER, .. } => break,
             Found::BadBody { meta, kind, length } if at + length < size => {
-                let events = (kind == frame::EVENTS)
-                    .then(|| MetaV1::from_bytes(&meta).ok().map(|meta| meta.events.into()))
-                    .flatten();
+                let events = events_in(kind, &meta);
                 scan.gaps.push(Gap {
                     offset: at,
                     length,
                     events,
-                    harmless: false,
+                    // Without the filter more is read, and nothing is lost.
+                    harmless: kind == frame::FILTER,
                     what: "a block does not match its checksum",
                 });
                 scan.end += length;
@@ -149,6 +154,17 @@ pub(crate) fn blocks(file: &dyn DiskFile, from: u64, size: u64) -> io::Result<Sc
     }
     scan.tail = size - scan.end;
     Ok(scan)
+}
+
+/// Events that are lost with a block, when its description tells.
+pub(crate) fn events_in(kind: u8, meta: &[u8]) -> Option<u64> {
+    match kind {
+        frame::EVENTS => MetaV1::from_bytes(meta).ok().map(|meta| meta.events.into()),
+        frame::ROWS => RowsMetaV2::from_bytes(meta).ok().map(|meta| meta.events.into()),
+        // The rows that need the dictionary are counted themselves.
+        frame::DICTIONARY | frame::FILTER => Some(0),
+        _ => None,
+    }
 }
 
 fn unreadable(from: u64, to: u64) -> Gap {

@@ -1,14 +1,16 @@
 //! Checks a store against its checksums and, on request, every event.
 
 use super::frame::{self, FileHeader, Found, Trailer};
+use super::names::SegmentId;
 use super::scan::{self, Scan};
-use super::{Shared, names};
+use super::{Shared, names, query};
+use crate::codec::sorted::{Dictionary, DictionaryMetaV2, RowKeys, Rows, RowsMetaV2, Unpacker};
 use crate::codec::{BlockReader, MetaV1, ledger_from_bytes};
 use crate::disk::{self, DiskFile, OpenMode};
 use crate::fault;
 use crate::marker::{self, Marker, Sealed};
 use std::io;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use telemetry_interfaces::{Damage, Result, VerifyLevel, VerifyReport};
 
 impl Shared {
@@ -32,9 +34,10 @@ impl Shared {
             files.push((number, file, size));
         }
         for (number, file, size) in files {
-            let sealed = marker.sealed.iter().find(|it| it.segment == number);
+            let sealed = marker.sealed.iter().find(|it| it.id() == number);
             let path = names::path(&self.path, number);
-            let mut check = Check { number, file: &*file, level, report: &mut report };
+            let mut check =
+                Check { number, file: &*file, level, report: &mut report, dictionary: None };
             let done = check.segment(size, self.own_end(number), sealed, &mut |done| {
                 progress(done, total);
             });
@@ -61,14 +64,14 @@ impl Shared {
     }
 
     /// How far this process has written a segment: what lies behind is a write in progress.
-    fn own_end(&self, number: u64) -> Option<u64> {
+    fn own_end(&self, number: SegmentId) -> Option<u64> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         self.writer.as_ref()?;
         index.segments.get(&number).filter(|segment| !segment.sealed).map(|segment| segment.end)
     }
 
     /// Segments, missing ones and foreign files.
-    fn list(&self, marker: &Marker, report: &mut VerifyReport) -> Result<Vec<u64>> {
+    fn list(&self, marker: &Marker, report: &mut VerifyReport) -> Result<Vec<SegmentId>> {
         let top = self.disk.list(&self.path).map_err(|e| fault::io("list", &self.path, e))?;
         let ours = [marker::FILE, marker::LOCK, marker::SPOOL, marker::ROLLUPS, names::DIRECTORY];
         for name in top.iter().filter(|name| !ours.contains(&name.as_str())) {
@@ -84,8 +87,9 @@ impl Shared {
         };
         let mut numbers = Vec::new();
         for name in names {
-            match names::number(&name) {
+            match SegmentId::of_name(&name) {
                 Some(number) => numbers.push(number),
+                None if names::is_unfinished(&name) => {}
                 None if name.contains(".seg.torn-") => {
                     let path = directory.join(&name);
                     let opened = self.disk.open(&path, OpenMode::Read);
@@ -102,10 +106,10 @@ impl Shared {
                     .push(format!("{}/{name}: not a file of the event store", names::DIRECTORY)),
             }
         }
-        numbers.sort_unstable();
-        for sealed in marker.sealed.iter().filter(|it| !numbers.contains(&it.segment)) {
+        let numbers = query::live(&numbers, marker);
+        for sealed in marker.sealed.iter().filter(|it| !numbers.contains(&it.id())) {
             report.damage.push(Damage {
-                file: names::relative(sealed.segment),
+                file: names::relative(sealed.id()),
                 offset: 0,
                 length: Some(sealed.bytes),
                 events: Some(sealed.events),
@@ -118,10 +122,12 @@ impl Shared {
 
 /// The check of one segment.
 struct Check<'a> {
-    number: u64,
+    number: SegmentId,
     file: &'a dyn DiskFile,
     level: VerifyLevel,
     report: &'a mut VerifyReport,
+    /// The last dictionary, with its offset; only in a deep check.
+    dictionary: Option<(u64, Arc<Dictionary>)>,
 }
 
 impl Check<'_> {
@@ -133,14 +139,14 @@ impl Check<'_> {
         sealed: Option<&Sealed>,
         progress: &mut dyn FnMut(u64),
     ) -> io::Result<Option<(u64, u64)>> {
-        let header_len = frame::FILE_HEADER_LEN as u64;
+        let header_len = frame::header_len(self.number) as u64;
         let end = own_end.filter(|end| *end > 0).unwrap_or(size);
         if end < header_len {
             self.report.bytes += end;
             self.seal(&Scan::default(), end, 0, sealed)?;
             return Ok((end > 0 && sealed.is_none()).then_some((0, end)));
         }
-        match frame::parse_file_header(&disk::read_exact(self.file, 0, frame::FILE_HEADER_LEN)?) {
+        match frame::parse_file_header(&disk::read_exact(self.file, 0, header_len as usize)?) {
             FileHeader::Good(number) if number == self.number => {}
             FileHeader::Good(number) => {
                 self.damage(0, header_len, Some(0), format!("the file says it is segment {number}"))
@@ -171,6 +177,9 @@ impl Check<'_> {
         self.report.blocks += 1;
         let checked = match block.kind {
             frame::EVENTS => self.events(&block),
+            frame::DICTIONARY => self.dictionary(offset, &block),
+            frame::ROWS => self.rows(offset, &block),
+            frame::FILTER => Ok(()),
             frame::LEDGER => ledger_from_bytes(&block.meta).map(drop),
             kind => Err(format!("a block of unknown kind {kind}")),
         };
@@ -208,6 +217,43 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn dictionary(&mut self, offset: u64, block: &frame::Block) -> Result<(), String> {
+        DictionaryMetaV2::from_bytes(&block.meta)?;
+        if self.level == VerifyLevel::Deep {
+            let dictionary = Dictionary::from_bytes(&block.body, &mut Unpacker::new()?)?;
+            self.dictionary = Some((offset, Arc::new(dictionary)));
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, offset: u64, block: &frame::Block) -> Result<(), String> {
+        let meta = RowsMetaV2::from_bytes(&block.meta)?;
+        self.report.events += u64::from(meta.events);
+        if self.level == VerifyLevel::Quick {
+            return Ok(());
+        }
+        let dictionary = self
+            .dictionary
+            .as_ref()
+            .filter(|(at, _)| offset.checked_sub(meta.back.into()) == Some(*at))
+            .ok_or("rows whose dictionary is missing or damaged")?;
+        let mut unpacker = Unpacker::new()?;
+        let keys = RowKeys::new(&meta, &block.body, &mut unpacker)?;
+        let rows = Rows::new(keys, &meta, Arc::clone(&dictionary.1), &mut unpacker)?;
+        let (mut first, mut last, mut outcomes) = (i64::MAX, i64::MIN, 0);
+        for row in 0..meta.events as usize {
+            let event = rows.event(row)?;
+            event.validate().map_err(|invalid| format!("event {}: {invalid}", event.id))?;
+            first = first.min(event.timestamp.as_nanos());
+            last = last.max(event.timestamp.as_nanos());
+            outcomes |= crate::codec::outcome_bits(&[event.outcome]);
+        }
+        if (first, last, outcomes) != (meta.first, meta.last, meta.outcomes) {
+            return Err("a block's description does not agree with its events".into());
+        }
+        Ok(())
+    }
+
     /// Checks trailer, footer, hash and manifest.
     fn seal(
         &mut self,
@@ -238,7 +284,7 @@ impl Check<'_> {
             self.damage(trailer_at, end - trailer_at, Some(0), "the trailer is damaged");
             return Ok(());
         };
-        let by_footer = scan::from_footer(self.file, end)?;
+        let by_footer = scan::from_footer(self.file, frame::header_len(self.number) as u64, end)?;
         if by_footer.is_none_or(|footer| footer.entries != scan.entries) {
             self.damage(
                 trailer.footer,

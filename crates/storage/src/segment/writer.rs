@@ -2,7 +2,7 @@
 
 use super::frame::{self, Trailer};
 use super::index::Index;
-use super::names;
+use super::names::{self, SegmentId};
 use crate::codec::{BlockBuilder, Encoded, EntryV1, FooterV1, Scratch, ledger_to_bytes};
 use crate::disk::{Disk, DiskFile, DiskLock, OpenMode};
 use crate::fault;
@@ -29,12 +29,14 @@ pub(crate) struct Writer {
     pub(crate) closed: Option<String>,
     /// Held until the store is closed.
     pub(crate) lock: Option<Box<dyn DiskLock>>,
+    /// Segments sealed since somebody asked.
+    pub(crate) sealed: u64,
 }
 
 /// The segment that grows.
 #[derive(Debug)]
 pub(crate) struct Active {
-    pub(crate) number: u64,
+    pub(crate) id: SegmentId,
     pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) length: u64,
     pub(crate) hasher: blake3::Hasher,
@@ -53,10 +55,10 @@ impl Writer {
         let (fresh, duplicates) = (admitted.fresh, admitted.duplicates);
         let written = blocks(&mut self.scratch, &fresh).and_then(|blocks| {
             let frames = blocks.iter().map(|it| (frame::EVENTS, &it.meta_bytes[..], &it.body[..]));
-            let (number, offsets) = self.write(frames, fresh.len() as u64)?;
+            let (id, offsets) = self.write(frames, fresh.len() as u64)?;
             let mut index = index.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             for (block, offset) in blocks.iter().zip(offsets) {
-                index.push(number, offset, &block.meta);
+                index.push(id, offset, &block.meta);
             }
             self.publish(&mut index);
             Ok(())
@@ -71,9 +73,9 @@ impl Writer {
     pub(crate) fn append_ledger(&mut self, ledger: &Ledger, index: &RwLock<Index>) -> Result<()> {
         self.check_open()?;
         let meta = ledger_to_bytes(ledger).map_err(unstorable)?;
-        let (number, _) = self.write(std::iter::once((frame::LEDGER, &meta[..], &[][..])), 0)?;
+        let (id, _) = self.write(std::iter::once((frame::LEDGER, &meta[..], &[][..])), 0)?;
         let mut index = index.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        index.segments.entry(number).or_default().ledgers.push(ledger.clone());
+        index.segments.entry(id).or_default().ledgers.push(ledger.clone());
         self.publish(&mut index);
         Ok(())
     }
@@ -81,12 +83,12 @@ impl Writer {
     /// Tells readers in this process how far the files go.
     pub(crate) fn publish(&self, index: &mut Index) {
         if let Some(sealed) = self.marker.sealed.last() {
-            let segment = index.segments.entry(sealed.segment).or_default();
+            let segment = index.segments.entry(sealed.id()).or_default();
             segment.sealed = true;
             segment.end = sealed.bytes;
         }
         if let Some(active) = &self.active {
-            index.segments.entry(active.number).or_default().end = active.length;
+            index.segments.entry(active.id).or_default().end = active.length;
         }
     }
 
@@ -95,7 +97,7 @@ impl Writer {
         &mut self,
         blocks: impl Iterator<Item = (u8, &'b [u8], &'b [u8])>,
         events: u64,
-    ) -> Result<(u64, Vec<u64>)> {
+    ) -> Result<(SegmentId, Vec<u64>)> {
         let mut bytes = Vec::new();
         let mut entries: Vec<EntryV1> = blocks
             .map(|(kind, meta, body)| {
@@ -105,7 +107,7 @@ impl Writer {
             })
             .collect();
         if entries.is_empty() {
-            return Ok((0, Vec::new()));
+            return Ok((SegmentId::log(0), Vec::new()));
         }
         let room = self.segment_bytes;
         let overfull = |it: &Active| {
@@ -116,7 +118,7 @@ impl Writer {
         }
         self.ensure_active()?;
         let active = self.active.as_mut().expect("ensured above");
-        let path = names::path(&self.store, active.number);
+        let path = names::path(&self.store, active.id);
         if let Err(error) = active.file.append(&bytes) {
             let failure = fault::io("write to the segment", &path, error);
             if let Err(error) = active.file.truncate(active.length) {
@@ -136,22 +138,22 @@ impl Writer {
         active.entries.append(&mut entries);
         active.length += bytes.len() as u64;
         active.events += events;
-        Ok((active.number, offsets))
+        Ok((active.id, offsets))
     }
 
     fn ensure_active(&mut self) -> Result<()> {
         if self.active.is_some() {
             return Ok(());
         }
-        let number = self.next;
-        let path = names::path(&self.store, number);
+        let id = SegmentId::log(self.next);
+        let path = names::path(&self.store, id);
         let create = || {
             let opened = self.disk.open(&path, OpenMode::Create);
             let file = opened.map_err(|error| {
                 let there = error.kind() == std::io::ErrorKind::AlreadyExists;
                 (error, there)
             })?;
-            let header = frame::file_header(number);
+            let header = frame::file_header(id);
             // The header is durable before a block is: without it a block that survives a loss of
             // power would lie in a damaged file.
             let begun = file
@@ -172,7 +174,7 @@ impl Writer {
         hasher.update(&header);
         self.next += 1;
         self.active = Some(Active {
-            number,
+            id,
             file,
             length: header.len() as u64,
             hasher,
@@ -194,7 +196,7 @@ impl Writer {
                     // the disk: the next writer must not take it for stored.
                     let _ = active.file.truncate(active.length);
                 }
-                let path = names::path(&self.store, active.number);
+                let path = names::path(&self.store, active.id);
                 Err(self.poison(&path, &error))
             }
         }
@@ -211,7 +213,7 @@ impl Writer {
     /// Ends the active segment: footer, trailer, fsync, manifest.
     pub(crate) fn seal(&mut self) -> Result<()> {
         let Some(active) = &mut self.active else { return Ok(()) };
-        let path = names::path(&self.store, active.number);
+        let path = names::path(&self.store, active.id);
         let footer = FooterV1 { blocks: std::mem::take(&mut active.entries) };
         let encoded = footer.to_bytes();
         active.entries = footer.blocks;
@@ -221,7 +223,7 @@ impl Writer {
         hasher.update(&bytes);
         let hash = hasher.finalize();
         let trailer = Trailer { footer: active.length, blake3: *hash.as_bytes() };
-        bytes.extend(trailer.to_bytes());
+        bytes.extend(trailer.to_bytes(active.id));
         if let Err(error) = active.file.append(&bytes) {
             let failure = fault::io("seal the segment", &path, error);
             if let Err(error) = active.file.truncate(active.length) {
@@ -232,13 +234,15 @@ impl Writer {
         self.sync()?;
         if let Some(active) = self.active.take() {
             self.marker.sealed.push(Sealed {
-                segment: active.number,
+                segment: active.id.first,
+                last: None,
                 bytes: active.length + bytes.len() as u64,
                 blocks: active.entries.len() as u64,
                 events: active.events,
                 blake3: hash.to_hex().to_string(),
             });
         }
+        self.sealed += 1;
         self.marker.write(&*self.disk, &self.store)
     }
 }

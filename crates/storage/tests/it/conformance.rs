@@ -39,6 +39,29 @@ fn segment() {
     check(Backend::Segment);
 }
 
+/// The segment store, compacted each time it is opened, asked through the same suite.
+#[cfg(feature = "segment")]
+#[test]
+fn compacted() {
+    event_store(&|| {
+        let directory = Rc::new(tempfile::tempdir().unwrap());
+        let config = StorageConfig {
+            segment_bytes: 16 << 10,
+            ..StorageConfig::at(directory.path().join("store"))
+        };
+        let path = config.path.clone();
+        Harness {
+            open: Box::new(move || {
+                let _kept = &directory;
+                let store = open(&config).unwrap();
+                store.compact(&mut |_, _| {}).unwrap();
+                store
+            }),
+            open_reader: Some(Box::new(move || open_existing_read_only(&path).unwrap())),
+        }
+    });
+}
+
 #[cfg(feature = "json")]
 #[test]
 fn json() {

@@ -11,6 +11,7 @@ use telemetry_storage::{SegmentStore, StorageConfig};
 use telemetry_testkit::arbitrary_event;
 
 const SEGMENT: &str = "segments/00000001.seg";
+const SORTED: &str = "segments/00000001-00000001.seg";
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -83,15 +84,19 @@ fn small_store(path: &Path, closed: bool) {
 
 /// Flips one bit in every byte of every file, and asks: the answer is the same, or there is an
 /// error; and where the answers are the same, verify may still object, never the other way round.
-fn flips(closed: bool) {
+fn flips(closed: bool, compacted: bool) {
     let directory = tempfile::tempdir().unwrap();
     let store = directory.path().join("store");
     small_store(&store, closed);
+    if compacted {
+        compact(&store);
+    }
+    let segment = if compacted { SORTED } else { SEGMENT };
     let expected = ask(&SegmentStore::open_read_only(&store).unwrap());
     let expected = expected.unwrap();
     let mut rng = fastrand::Rng::with_seed(11);
     let mut silent = 0;
-    for file in [SEGMENT, "telemetry-store.json"] {
+    for file in [segment, "telemetry-store.json"] {
         let path = store.join(file);
         let original = fs::read(&path).unwrap();
         for at in 0..original.len() {
@@ -107,7 +112,7 @@ fn flips(closed: bool) {
                     assert!(answers == expected, "{file} byte {at} changed an answer silently");
                     silent += u64::from(!damaged(&reader));
                     assert!(
-                        file != SEGMENT || damaged(&reader),
+                        file != segment || damaged(&reader),
                         "{file} byte {at}: verify found nothing"
                     );
                 }
@@ -120,12 +125,22 @@ fn flips(closed: bool) {
 
 #[test]
 fn a_flipped_bit_in_a_sealed_store_is_found_or_harmless() {
-    flips(true);
+    flips(true, false);
 }
 
 #[test]
 fn a_flipped_bit_in_an_unsealed_store_is_found_or_harmless() {
-    flips(false);
+    flips(false, false);
+}
+
+#[test]
+fn a_flipped_bit_in_a_compacted_store_is_found_or_harmless() {
+    flips(true, true);
+}
+
+fn compact(store: &Path) {
+    let writer = SegmentStore::open(&StorageConfig::at(store)).unwrap();
+    assert_eq!(writer.compact(&mut |_, _| {}).unwrap().made, 1);
 }
 
 /// Cut anywhere, a store gives back whole blocks from the beginning, and the rest is set aside.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests end at the first surprise")]
 
+#[cfg(feature = "segment")]
+mod compact;
 mod configuration;
 #[cfg(any(feature = "segment", feature = "json"))]
 mod conformance;

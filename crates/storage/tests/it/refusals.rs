@@ -126,14 +126,14 @@ fn a_segment_of_a_newer_version() {
     drop(store);
     let segment = directory.path().join("segments/00000001.seg");
     let mut bytes = fs::read(&segment).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     // CRC-32C of the changed header, so that the version itself is believed.
     let crc = crc32c_of(&bytes[..20]);
     bytes[20..24].copy_from_slice(&crc.to_le_bytes());
     fs::write(&segment, &bytes).unwrap();
     let (kind, code) = (ErrorKind::Unsupported, Code::StorageUnavailable);
-    refused(open(&config), kind, code, &["version 2", "00000001.seg"]);
-    refused(open_existing_read_only(directory.path()), kind, code, &["version 2"]);
+    refused(open(&config), kind, code, &["version 3", "00000001.seg"]);
+    refused(open_existing_read_only(directory.path()), kind, code, &["version 3"]);
     assert_eq!(fs::read(&segment).unwrap(), bytes);
 }
 

@@ -9,6 +9,8 @@ fn config(path: &std::path::Path, kind: Kind) -> StorageConfig {
     StorageConfig {
         durability: Durability::Batch,
         segment_bytes: if kind == Kind::Append { 1 << 20 } else { 4096 },
+        // A thread of its own would make runs differ from each other.
+        compact_in_background: false,
         ..StorageConfig::at(path)
     }
 }

@@ -1,0 +1,332 @@
+//! Makes sorted segments out of logs and small sorted ones.
+
+use super::blocks::{BlockSource, Opened};
+use super::frame::{self, Trailer};
+use super::index::BlockEntry;
+use super::names::{self, SegmentId};
+use super::{Shared, recover, scan};
+use crate::codec::sorted::{Stripe, StripeEncoder};
+use crate::codec::{EntryV1, FooterV1, ledger_to_bytes};
+use crate::disk::{DiskFile, OpenMode};
+use crate::fault;
+use crate::marker::Sealed;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use telemetry_interfaces::{Code, CompactReport, Error, ErrorKind, Query, Result};
+use telemetry_models::Event;
+
+/// Events of a stripe: more of them share texts better and lie in memory at once.
+const STRIPE: usize = 32_768;
+/// So many small segments beside each other are worth making one of, unasked.
+const MANY: usize = 8;
+
+/// How eager a compaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Eagerness {
+    /// Full logs, and small segments when there are many.
+    Background,
+    /// Everything that is not sorted yet or could be one segment.
+    Everything,
+}
+
+/// Segments beside each other that become one.
+type Group = Vec<Sealed>;
+
+impl Shared {
+    /// Compacts what is worth it. `progress` is called with bytes done and bytes in all.
+    pub(super) fn compact(
+        &self,
+        eagerness: Eagerness,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<CompactReport> {
+        let _alone = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut report = CompactReport::default();
+        let groups = self.groups(eagerness, &mut report)?;
+        let all: u64 = groups.iter().flatten().map(|it| it.bytes).sum();
+        let mut done = 0;
+        progress(done, all);
+        for group in groups {
+            if stop.load(Ordering::SeqCst) {
+                break;
+            }
+            match self.replace(&group, stop)? {
+                Some(sealed) => {
+                    report.replaced += group.len() as u64;
+                    report.made += 1;
+                    report.events += sealed.events;
+                    report.bytes_before += group.iter().map(|it| it.bytes).sum::<u64>();
+                    report.bytes_after += sealed.bytes;
+                }
+                None => break,
+            }
+            done += group.iter().map(|it| it.bytes).sum::<u64>();
+            progress(done, all);
+        }
+        Ok(report)
+    }
+
+    fn groups(&self, eagerness: Eagerness, report: &mut CompactReport) -> Result<Vec<Group>> {
+        let Some(writer) = self.writer() else { return Err(fault::read_only(&self.path)) };
+        writer.check_open()?;
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let full = writer.segment_bytes;
+        let mut groups = Vec::new();
+        let mut group = Group::new();
+        let mut bytes = 0;
+        for sealed in &writer.marker.sealed {
+            let segment = index.segments.get(&sealed.id());
+            let sound = segment.is_some_and(|it| it.sealed && it.gaps.is_empty());
+            report.damaged += u64::from(!sound);
+            let wanted = sound && (sealed.last.is_none() || sealed.bytes < full / 2);
+            if !wanted || bytes + sealed.bytes > full && !group.is_empty() {
+                groups.push(std::mem::take(&mut group));
+                bytes = 0;
+            }
+            if wanted {
+                bytes += sealed.bytes;
+                group.push(sealed.clone());
+            }
+        }
+        groups.push(group);
+        groups.retain(|group| worth(group, full, eagerness));
+        Ok(groups)
+    }
+
+    /// Writes one segment in place of several; `None` when it was stopped.
+    fn replace(&self, group: &[Sealed], stop: &AtomicBool) -> Result<Option<Sealed>> {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
+        let id = SegmentId { first: first.id().first, last: last.id().last, sorted: true };
+        let unfinished = names::unfinished(&self.path, id);
+        let made = self.write_sorted(id, group, stop, &unfinished);
+        if !matches!(made, Ok(true)) {
+            // Nothing refers to it; opening the store for writing removes what is left.
+            let _ = self.disk.remove(&unfinished);
+        }
+        if !made? {
+            return Ok(None);
+        }
+        let path = names::path(&self.path, id);
+        let directory = names::directory(&self.path);
+        self.disk
+            .rename(&unfinished, &path)
+            .and_then(|()| self.disk.sync_dir(&directory))
+            .map_err(|e| fault::io("give the sorted segment its name", &path, e))?;
+        let reading = |error| fault::io("read the segment", &path, error);
+        let file = self.disk.open(&path, OpenMode::Read).map_err(reading)?;
+        let size = file.size().map_err(reading)?;
+        let scan = scan::load(&*file, &path, id, size)?;
+        let sealed = recover::sealed(&*file, &path, id, &scan)?;
+        let expected: u64 = group.iter().map(|it| it.events).sum();
+        if !scan.sealed || !scan.gaps.is_empty() || sealed.events != expected {
+            let found = sealed.events;
+            return Err(Error::new(
+                ErrorKind::Internal,
+                Code::Processing,
+                format!("a sorted segment holds {found} events, expected {expected}"),
+            )
+            .with("file", path.display())
+            .cure("the segments it was made of are untouched; please report this"));
+        }
+        let Some(mut writer) = self.writer() else { return Err(fault::read_only(&self.path)) };
+        writer.check_open()?;
+        let before = writer.marker.clone();
+        writer.marker.sealed.retain(|it| !id.covers(it.id()));
+        writer.marker.sealed.push(sealed.clone());
+        writer.marker.sealed.sort_by_key(|it| it.segment);
+        if let Err(error) = writer.marker.write(&*self.disk, &self.path) {
+            // Which manifest is on disk is not known; the segments of both are there.
+            writer.marker = before;
+            return Err(error);
+        }
+        {
+            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+            index.segments.retain(|it, _| !id.covers(*it));
+            index.absorb(id, &scan, &mut |_| {});
+        }
+        drop(writer);
+        for it in group {
+            // What cannot be removed now is removed when the store is opened for writing.
+            let _ = self.disk.remove(&names::path(&self.path, it.id()));
+        }
+        let _ = self.disk.sync_dir(&directory);
+        Ok(Some(sealed))
+    }
+
+    fn write_sorted(
+        &self,
+        id: SegmentId,
+        group: &[Sealed],
+        stop: &AtomicBool,
+        path: &Path,
+    ) -> Result<bool> {
+        let writing = |error| fault::io("write the sorted segment", path, error);
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(writing(error));
+            }
+            _ => {}
+        }
+        let file = self.disk.open(path, OpenMode::Create).map_err(writing)?;
+        let mut output = Output::new(id, file, path)?;
+        let mut source = BlockSource::new(Arc::clone(&self.disk), &self.path);
+        let mut ledgers = BTreeMap::new();
+        let mut events = Vec::new();
+        for sealed in group {
+            let blocks = {
+                let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+                let Some(segment) = index.segments.get(&sealed.id()) else { return Ok(false) };
+                for ledger in &segment.ledgers {
+                    ledgers.insert((ledger.run.clone(), ledger.producer.clone()), ledger.clone());
+                }
+                segment.blocks.clone()
+            };
+            let same = |a: &Arc<BlockEntry>, b: &Arc<BlockEntry>| {
+                a.stripe.is_some() && a.stripe == b.stripe
+            };
+            for blocks in blocks.chunk_by(same) {
+                if stop.load(Ordering::SeqCst) {
+                    return Ok(false);
+                }
+                append_order(&mut source, blocks, &mut events)?;
+                while events.len() >= STRIPE {
+                    let rest = events.split_off(STRIPE);
+                    output.stripe(&events)?;
+                    events = rest;
+                }
+            }
+        }
+        if !events.is_empty() {
+            output.stripe(&events)?;
+        }
+        for ledger in ledgers.values() {
+            let meta = ledger_to_bytes(ledger).map_err(unstorable)?;
+            output.block(frame::LEDGER, meta, &[]);
+        }
+        output.finish()?;
+        Ok(true)
+    }
+}
+
+fn worth(group: &[Sealed], full: u64, eagerness: Eagerness) -> bool {
+    let unsorted = group.iter().any(|it| it.last.is_none());
+    let full_log = group.iter().any(|it| it.last.is_none() && it.bytes >= full / 2);
+    match eagerness {
+        Eagerness::Background => full_log || group.len() >= MANY,
+        Eagerness::Everything => unsorted || group.len() > 1,
+    }
+}
+
+/// Adds the events of a log's block, or of the blocks of a stripe, in the order of appending as far
+/// as it matters: events of one time keep theirs.
+fn append_order(
+    source: &mut BlockSource,
+    blocks: &[Arc<BlockEntry>],
+    events: &mut Vec<Event>,
+) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut keys = Vec::new();
+    for block in blocks {
+        let damaged = |what| {
+            let file = names::relative(block.segment);
+            fault::damaged(&file, block.offset, what)
+                .cure("run `telemetry store verify`; the segment stays as it is")
+        };
+        let mut read = Vec::new();
+        match source.open(block, &Query::all(), u32::MAX, &mut read).map_err(damaged)? {
+            Some(Opened::Rows(decoded, wanted)) => {
+                let at = rows.len();
+                keys.extend(wanted.into_iter().map(|(time, tie, row)| (time, tie, at, row)));
+                rows.push((decoded, block));
+            }
+            Some(Opened::Events(read)) => events.extend(read.into_iter().map(|it| it.1)),
+            None => events.extend(read.into_iter().map(|it| it.1)),
+        }
+    }
+    keys.sort_unstable();
+    for (_, _, at, row) in keys {
+        let (rows, block) = &rows[at];
+        let event = rows
+            .event(row as usize)
+            .map_err(|what| fault::damaged(&names::relative(block.segment), block.offset, what))?;
+        events.push(event);
+    }
+    Ok(())
+}
+
+/// A sorted segment that is being written.
+struct Output<'p> {
+    id: SegmentId,
+    file: Arc<dyn DiskFile>,
+    path: &'p Path,
+    hasher: blake3::Hasher,
+    /// Bytes written before `pending`.
+    written: u64,
+    pending: Vec<u8>,
+    entries: Vec<EntryV1>,
+    encoder: StripeEncoder,
+}
+
+impl<'p> Output<'p> {
+    fn new(id: SegmentId, file: Arc<dyn DiskFile>, path: &'p Path) -> Result<Self> {
+        Ok(Self {
+            id,
+            file,
+            path,
+            hasher: blake3::Hasher::new(),
+            written: 0,
+            pending: frame::file_header(id),
+            entries: Vec::new(),
+            encoder: StripeEncoder::new().map_err(unstorable)?,
+        })
+    }
+
+    fn block(&mut self, kind: u8, meta: Vec<u8>, body: &[u8]) {
+        let offset = self.written + self.pending.len() as u64;
+        let length = frame::frame(kind, &meta, body, &mut self.pending);
+        self.entries.push(EntryV1 { offset, length, kind, meta });
+    }
+
+    fn stripe(&mut self, events: &[Event]) -> Result<()> {
+        let stripe = self.encoder.encode(events).map_err(unstorable)?;
+        let Stripe { dictionary: (meta, body), filter, rows } = stripe;
+        let start = self.written + self.pending.len() as u64;
+        self.block(frame::DICTIONARY, meta, &body);
+        self.block(frame::FILTER, Vec::new(), &filter);
+        for (mut meta, body) in rows {
+            let back = self.written + self.pending.len() as u64 - start;
+            meta.back =
+                u32::try_from(back).map_err(|_| unstorable("a stripe is too long".into()))?;
+            self.block(frame::ROWS, meta.to_bytes().map_err(unstorable)?, &body);
+        }
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.file
+            .append(&self.pending)
+            .map_err(|error| fault::io("write the sorted segment", self.path, error))?;
+        self.hasher.update(&self.pending);
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        let footer = self.written + self.pending.len() as u64;
+        let entries = FooterV1 { blocks: std::mem::take(&mut self.entries) };
+        let bytes = entries.to_bytes().map_err(unstorable)?;
+        frame::frame(frame::FOOTER, &[], &bytes, &mut self.pending);
+        self.write()?;
+        let trailer = Trailer { footer, blake3: *self.hasher.finalize().as_bytes() };
+        self.pending.extend(trailer.to_bytes(self.id));
+        self.write()?;
+        self.file.sync().map_err(|error| fault::io("sync the sorted segment", self.path, error))
+    }
+}
+
+fn unstorable(fault: String) -> Error {
+    Error::new(ErrorKind::Internal, Code::Processing, format!("cannot be sorted: {fault}"))
+}
