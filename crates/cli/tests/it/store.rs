@@ -55,4 +55,17 @@ fn rollups_are_made_and_shown() {
         assert_eq!(rows.map(counted).sum::<u64>(), 16);
         place.run_reading(&["store", "verify", "--deep"]).code(0).shows(&["ok"]);
     }
+fn compacting_changes_files_and_no_answer() {
+    let place = Place::new();
+    for event in events().chunks(4) {
+        place.fill(Backend::Segment, event);
+    }
+    let before = place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out;
+    place.run(&["store", "compact"]).code(0).shows(&["4 files", "16 events", "1 file"]);
+    assert_eq!(place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out, before);
+    place.run_reading(&["store", "verify", "--deep"]).code(0).shows(&["16 events"]);
+    place.run(&["store", "compact"]).code(0).shows(&["nothing to compact"]);
+    let other = Place::new();
+    other.fill(Backend::Json, &events());
+    other.run(&["store", "compact"]).code(2).says(&["json", "nothing to compact"]);
 }
