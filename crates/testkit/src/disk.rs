@@ -178,6 +178,18 @@ impl SimDisk {
         Some(machine.tree.content(inode).now.clone())
     }
 
+    /// Cuts a file, as something outside the program would.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    pub fn cut(&self, path: &Path, length: usize) {
+        let mut machine = self.machine();
+        let inode = machine.tree.file(path).expect("the file to damage is there");
+        let content = machine.tree.content_mut(inode);
+        content.truncate(length);
+        content.sync();
+    }
+
     /// Turns one bit of a file over, counted from its beginning, as a failing disk would.
     ///
     /// # Panics

@@ -19,8 +19,8 @@ pub(crate) enum Eval {
     /// Resolve the selectors of the drift corpus on old and then on new pages, through recording,
     /// store and alerting, and compare what was executed with what was stored and raised.
     Drift(drift::Arguments),
-    /// Kill a process that writes events with durability `batch`, again and again, and check that
-    /// every acknowledged event is read back and the store verifies.
+    /// Lose power, fail calls, kill processes and flip bits under a store, and check that every
+    /// acknowledged event is read back and all damage is reported.
     Crash(crash::Arguments),
     /// Evaluate random rules on random series, and compare every state with that of Prometheus'
     /// own `promtool test rules`.

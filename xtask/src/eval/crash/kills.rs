@@ -23,16 +23,6 @@ const TRAILER_BYTES: usize = 56;
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
-    /// Processes to kill; every other one records through collector, pipeline and alerting
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    runs: u64,
-    /// Seed of the events and of the moments
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-}
-
-#[derive(clap::Args)]
 pub(crate) struct Writer {
     #[arg(long)]
     store: PathBuf,
@@ -116,13 +106,14 @@ struct Figures {
     torn_found: u64,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(super) fn run(runs: u64, seed: u64) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot make a folder for the stores")?;
     let own = std::env::current_exe().context("cannot find this program")?;
-    let mut random = fastrand::Rng::with_seed(arguments.seed);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let base = seed;
     let mut figures = Figures::default();
-    for run in 0..arguments.runs {
-        let seed = arguments.seed.wrapping_mul(1_000_003).wrapping_add(run);
+    for run in 0..runs {
+        let seed = base.wrapping_mul(1_000_003).wrapping_add(run);
         let path = folder.path().join((run / RUNS_PER_STORE).to_string());
         let mut writer = Command::new(&own);
         writer.args(["eval", "crash-writer", "--store"]).arg(&path);
@@ -146,7 +137,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             crash::check(&store, seed, said).map_err(|text| anyhow!("run {run}: {text}"))?;
         figures.acknowledged += said;
     }
-    println!("processes killed        {:>8}   half of them recording", arguments.runs);
+    println!("processes killed        {:>8}   half of them recording", runs);
     println!("events acknowledged     {:>8}", figures.acknowledged);
     println!("events read back        {:>8}   each equal to what was written", figures.there);
     println!("acknowledged and lost   {:>8}", figures.acknowledged.saturating_sub(figures.there));

@@ -1,0 +1,79 @@
+use anyhow::{Result, ensure};
+use std::path::Path;
+use telemetry_runtime::interfaces::Durability;
+use telemetry_runtime::storage::{JsonStore, SegmentStore, StorageConfig};
+use telemetry_testkit::simulation::{Effort, Kind, Subject, Tally, simulate};
+
+/// Faults that are printed; more of them say the same.
+const SHOWN: usize = 10;
+
+fn config(path: &Path, kind: Kind) -> StorageConfig {
+    StorageConfig {
+        durability: Durability::Batch,
+        // Small, so that a few events fill several files.
+        segment_bytes: if kind == Kind::Append { 1 << 20 } else { 4096 },
+        ..StorageConfig::at(path)
+    }
+}
+
+fn subjects() -> [Subject; 2] {
+    let segment = Subject {
+        name: "segment",
+        open: Box::new(|disk, path, kind| {
+            Ok(Box::new(SegmentStore::open_on(disk, &config(path, kind))?))
+        }),
+        open_reader: Box::new(|disk, path, _| {
+            Ok(Box::new(SegmentStore::open_read_only_on(disk, path)?))
+        }),
+        keeps_torn: false,
+        kinds: Kind::ALL.to_vec(),
+    };
+    let json = Subject {
+        name: "json",
+        open: Box::new(|disk, path, kind| {
+            Ok(Box::new(JsonStore::open_on(disk, &config(path, kind))?))
+        }),
+        open_reader: Box::new(|disk, path, _| {
+            Ok(Box::new(JsonStore::open_read_only_on(disk, path)?))
+        }),
+        keeps_torn: true,
+        kinds: vec![Kind::Append, Kind::Recover],
+    };
+    [segment, json]
+}
+
+/// Seed after seed of every kind of workload over every store, until there are enough points.
+pub(super) fn run(points: u64, first: u64) -> Result<()> {
+    let subjects = subjects();
+    let mut tallies = [Tally::default(), Tally::default()];
+    let mut faults = Vec::new();
+    let mut seed = first;
+    while tallies.iter().map(|it| it.points).sum::<u64>() < points && faults.len() < SHOWN {
+        for (subject, tally) in subjects.iter().zip(&mut tallies) {
+            for kind in &subject.kinds {
+                match simulate(subject, *kind, seed, Effort::FULL) {
+                    Ok(one) => tally.add(&one),
+                    Err(fault) => faults.push(fault),
+                }
+            }
+        }
+        seed += 1;
+    }
+    for (subject, tally) in subjects.iter().zip(&tallies) {
+        println!("{} on the simulated disk, seeds {first} to {}", subject.name, seed - 1);
+        let kinds = tally.by_kind.iter().map(|(kind, points)| format!("{kind} {points}"));
+        let kinds: Vec<String> = kinds.collect();
+        println!("  losses of power       {:>8}   {}", tally.points, kinds.join(", "));
+        println!("  … during recovery     {:>8}", tally.in_recovery);
+        println!(
+            "  … after a fault       {:>8}   in {} runs",
+            tally.after_fault, tally.faulty_runs
+        );
+        println!("  torn ends reported    {:>8}", tally.torn);
+        println!("  calls refused         {:>8}   each with an error", tally.refusals);
+        println!("  events to read back   {:>8}   over all losses", tally.acknowledged);
+    }
+    println!("acknowledged and lost, wrong answers: workloads with one {}", faults.len());
+    ensure!(faults.is_empty(), "did not hold:\n{}", faults.join("\n"));
+    Ok(())
+}
