@@ -1,7 +1,8 @@
 use crate::outbox::Intent;
+use crate::post::fnv;
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry_interfaces::{Code, Error, ErrorKind, Notifier, Receipt, Result};
+use telemetry_interfaces::{Code, Error, ErrorKind, Notification, Notifier, Receipt, Result};
 use telemetry_models::Severity;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -11,6 +12,19 @@ pub struct Channel {
     pub(crate) notifier: Arc<dyn Notifier>,
     pub(crate) min_severity: Severity,
     pub(crate) limit: Duration,
+    pub(crate) style: Style,
+    pub(crate) shown: usize,
+}
+
+/// What a channel can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Groups, of which the worst alerts are shown, and a digest of what goes beyond its limit.
+    People,
+    /// Every change of every group, without a limit: a program keeps track of them.
+    Machine,
+    /// Every alert, however many.
+    Each,
 }
 
 impl Channel {
@@ -20,6 +34,42 @@ impl Channel {
             notifier: Arc::new(notifier),
             min_severity: Severity::Low,
             limit: Duration::from_secs(60),
+            style: Style::People,
+            shown: 20,
+        }
+    }
+
+    /// What it can take; what people can by default.
+    #[must_use]
+    pub fn style(mut self, style: Style) -> Self {
+        self.style = style;
+        if style == Style::Each {
+            self.shown = usize::MAX;
+        }
+        self
+    }
+
+    /// How many alerts of a group a message carries, 20 by default.
+    #[must_use]
+    pub fn shown(mut self, alerts: usize) -> Self {
+        self.shown = alerts;
+        self
+    }
+
+    /// The channel's name.
+    pub fn name(&self) -> &str {
+        self.notifier.name()
+    }
+
+    /// Sends one notification, once: no outbox, no second try.
+    ///
+    /// # Errors
+    /// The channel's, and `Unavailable` when it does not answer within its limit.
+    pub async fn send(&self, notification: &Notification) -> Result<Receipt> {
+        let sending = self.notifier.notify(notification);
+        match tokio::time::timeout(self.limit, sending).await {
+            Ok(result) => result,
+            Err(_) => Err(no_answer(self)),
         }
     }
 
@@ -50,9 +100,9 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Eight tries over about two minutes.
+    /// Sixty-four tries over about an hour: a receiver that is restarted loses nothing.
     fn default() -> Self {
-        Self { tries: 8, first_delay: Duration::from_secs(1), max_delay: Duration::from_secs(60) }
+        Self { tries: 64, first_delay: Duration::from_secs(1), max_delay: Duration::from_secs(60) }
     }
 }
 
@@ -61,6 +111,13 @@ impl RetryPolicy {
     pub fn delay(&self, tries: u32) -> Duration {
         let factor = 2u32.saturating_pow(tries.saturating_sub(1));
         self.first_delay.saturating_mul(factor).min(self.max_delay)
+    }
+
+    /// The wait, between half and the whole of it: notifications that failed together do not come
+    /// back together. The same for the same notification and try.
+    fn jittered(&self, tries: u32, key: &str) -> Duration {
+        let share = fnv([key, &tries.to_string()]) % 1024;
+        self.delay(tries).mul_f64(0.5 + share as f64 / 2048.0)
     }
 }
 
@@ -83,15 +140,10 @@ pub(crate) async fn deliver<T: From<Delivery>>(
         let mut tries = 0;
         let result = loop {
             tries += 1;
-            let sending = channel.notifier.notify(&intent.notification);
-            let result = match tokio::time::timeout(channel.limit, sending).await {
-                Ok(result) => result,
-                Err(_) => Err(no_answer(&channel)),
-            };
-            match result {
+            match channel.send(&intent.notification).await {
                 Err(error) if error.kind() == ErrorKind::Unavailable && tries < retry.tries => {
                     tracing::debug!(channel = channel.notifier.name(), tries, %error, "will retry");
-                    tokio::time::sleep(retry.delay(tries)).await;
+                    tokio::time::sleep(retry.jittered(tries, &intent.notification.key)).await;
                 }
                 result => break result,
             }

@@ -1,4 +1,4 @@
-use crate::{Rule, duration_text, profile};
+use crate::{ChannelsConfig, DeliveryConfig, Rule, duration_text, profile};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,6 +19,10 @@ pub struct AlertingConfig {
     pub log: bool,
     /// Where alerts are posted.
     pub webhooks: Vec<WebhookConfig>,
+    /// Services and programs that are told.
+    pub channels: ChannelsConfig,
+    /// How alerts become messages.
+    pub delivery: DeliveryConfig,
     /// After an alert resolved, the same rule stays silent about the same selector for so long, at
     /// most 24 h; if the trouble is back by then, it fires then. By default 30 s, 5 min with the
     /// original profile.
@@ -37,6 +41,8 @@ impl Default for AlertingConfig {
             rules: Vec::new(),
             log: true,
             webhooks: Vec::new(),
+            channels: ChannelsConfig::default(),
+            delivery: DeliveryConfig::default(),
             cooldown: None,
             max_series: 50_000,
         }
@@ -75,6 +81,9 @@ pub struct WebhookConfig {
     /// Only alerts of this severity or a higher one.
     #[serde(default = "low")]
     pub min_severity: Severity,
+    /// Signs each body, so that the receiver can tell it is ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 const fn ten_seconds() -> Duration {
@@ -94,6 +103,7 @@ impl WebhookConfig {
             timeout: ten_seconds(),
             headers: BTreeMap::new(),
             min_severity: low(),
+            secret: None,
         }
     }
 }
@@ -114,6 +124,13 @@ impl AlertingConfig {
     /// How long a rule stays silent about a selector after its alert resolved.
     pub fn effective_cooldown(&self) -> Duration {
         self.cooldown.unwrap_or_else(|| self.profile.cooldown())
+    }
+
+    /// The names of all channels.
+    pub fn channel_names(&self) -> Vec<&str> {
+        let log = self.log.then_some("log");
+        let webhooks = self.webhooks.iter().map(|it| it.name.as_str());
+        log.into_iter().chain(webhooks).chain(self.channels.names()).collect()
     }
 
     /// Checks what the types do not guarantee.
@@ -146,6 +163,12 @@ impl AlertingConfig {
                 return Err(webhook.invalid("name", "a name that is taken", "a unique name"));
             }
         }
+        self.channels.validate()?;
+        let names = self.channel_names();
+        if let Some(at) = (1..names.len()).find(|at| names[..*at].contains(&names[*at])) {
+            return Err(invalid("channels", format!("two named {:?}", names[at]), "unique names"));
+        }
+        self.delivery.validate(&names)?;
         if let Some(cooldown) = self.cooldown.filter(|it| *it > Duration::from_secs(86_400)) {
             return Err(invalid("cooldown", duration_text::show(cooldown), "0s to 24h"));
         }

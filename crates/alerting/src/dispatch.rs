@@ -1,16 +1,17 @@
 use crate::channel::{Channel, Delivery, RetryPolicy, deliver};
 use crate::outbox::{
-    ALERTS, CHANNELS, ChannelRecord, DEAD_LETTERS, Intent, OUTBOX, REQUESTS, learned_by,
-    notification,
+    ALERTS, CHANNELS, ChannelRecord, DEAD_LETTERS, GROUPS, Intent, OUTBOX, REQUESTS, learned_by,
 };
+use crate::post::{Look, Message, Post};
 use crate::requests::{Requested, Requests};
+use crate::silence::{Silence, SilenceBook};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use telemetry_interfaces::{Clock, Learned, Notification, StateChange, StateStore};
-use telemetry_models::{AlertState, AlertTransition};
+use telemetry_models::{Alert, AlertId, AlertState, AlertTransition, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -18,6 +19,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 const MAX_BATCH: usize = 256;
 /// A state store that refused is asked again so often.
 const SAVE_AGAIN: Duration = Duration::from_secs(1);
+/// While something waits to be told, the time is looked at so often.
+const LOOK: Duration = Duration::from_millis(100);
+/// Silences are read so often.
+const SILENCES: Duration = Duration::from_secs(1);
+/// So many notifications wait in memory for a channel; further news wait in their groups.
+const QUEUE: usize = 64;
 
 /// What the dispatcher is asked to do, and what its channels report.
 pub(crate) enum Work {
@@ -28,6 +35,8 @@ pub(crate) enum Work {
     Requested(Requested),
     Delivered(Delivery),
     SaveAgain,
+    /// Time has passed.
+    Look,
     /// Finish what is under way within the limit, then end.
     Finish(Duration),
     /// Save what was decided, then end.
@@ -78,6 +87,7 @@ pub(crate) struct Dispatcher {
     pub(crate) retry: RetryPolicy,
     pub(crate) figures: Arc<Figures>,
     pub(crate) requests: Requests,
+    pub(crate) post: Post,
 }
 
 /// What is under way on the dispatcher's thread.
@@ -90,6 +100,12 @@ struct Desk {
     to_send: Vec<Intent>,
     finish_by: Option<Instant>,
     stop: bool,
+    /// Notifications a channel has not answered yet.
+    waiting: BTreeMap<String, usize>,
+    silences: Vec<Silence>,
+    silences_at: Option<Duration>,
+    /// Calendar and monotonic time of the start.
+    begun: (Timestamp, Duration),
 }
 
 impl Dispatcher {
@@ -107,6 +123,7 @@ impl Dispatcher {
             tokio::spawn(deliver(channel.clone(), self.retry, waiting, reports.clone()));
         }
         tokio::spawn(self.requests.clone().watch());
+        let begun = (self.clock.utc(), self.clock.monotonic());
         let mut desk = Desk {
             dispatcher: self,
             queues,
@@ -114,7 +131,14 @@ impl Dispatcher {
             to_send: left_over,
             finish_by: None,
             stop: false,
+            waiting: BTreeMap::new(),
+            silences: Vec::new(),
+            silences_at: None,
+            begun,
         };
+        desk.send();
+        desk.plan();
+        desk.save();
         desk.send();
         while !desk.is_done() {
             let Some(work) = desk.next(&mut inbox).await else { break };
@@ -123,6 +147,7 @@ impl Dispatcher {
                 let Ok(work) = inbox.try_recv() else { break };
                 desk.take(work);
             }
+            desk.plan();
             desk.save();
             desk.send();
         }
@@ -135,6 +160,9 @@ impl Desk {
     async fn next(&self, inbox: &mut UnboundedReceiver<Work>) -> Option<Work> {
         match self.finish_by {
             Some(by) => timeout_at(by, inbox.recv()).await.ok().flatten(),
+            None if self.dispatcher.post.waits() => {
+                timeout(LOOK, inbox.recv()).await.unwrap_or(Some(Work::Look))
+            }
             None if self.unsaved.is_empty() => inbox.recv().await,
             None => timeout(SAVE_AGAIN, inbox.recv()).await.unwrap_or(Some(Work::SaveAgain)),
         }
@@ -178,7 +206,7 @@ impl Desk {
                 self.remove(REQUESTS, &requested.key);
             }
             Work::Delivered(delivery) => self.delivered(delivery),
-            Work::SaveAgain => {}
+            Work::SaveAgain | Work::Look => {}
             Work::Finish(limit) => self.finish_by = Some(Instant::now() + limit),
             Work::Stop => self.stop = true,
         }
@@ -190,31 +218,90 @@ impl Desk {
             AlertState::Inactive => self.remove(ALERTS, id),
             _ => self.put(ALERTS, id, &change.alert),
         }
-        if let Some(notification) = notification(change) {
-            self.announce(&notification);
+        let (now, utc) = self.time();
+        let look = Look { now, utc, silences: &[], force: false, full: &[] };
+        self.dispatcher.post.change(change, &look);
+        if self.dispatcher.post.is_immediate() {
+            self.plan();
         }
     }
 
-    fn announce(&mut self, notification: &Notification) {
-        let worst = notification.alerts.iter().map(|alert| alert.severity).max();
-        let wanted: Vec<_> = self
-            .dispatcher
-            .channels
+    /// A time that never goes back, and what the calendar shows.
+    fn time(&self) -> (Timestamp, Timestamp) {
+        let clock = &self.dispatcher.clock;
+        let passed = clock.monotonic().saturating_sub(self.begun.1);
+        (self.begun.0.saturating_add(passed), clock.utc())
+    }
+
+    /// Decides what is told now. Intents and what is kept of their groups are saved in one commit.
+    fn plan(&mut self) {
+        self.read_silences();
+        let (now, utc) = self.time();
+        let full: Vec<String> = self
+            .waiting
             .iter()
-            .filter(|channel| worst.is_none_or(|worst| worst >= channel.min_severity))
-            .map(|channel| channel.notifier.name().to_owned())
+            .filter(|(_, count)| **count >= QUEUE)
+            .map(|(name, _)| name.clone())
             .collect();
-        for channel in wanted {
-            let notification = notification.clone();
-            let intent = Intent { channel, notification, error: None, tries: None };
-            self.put(OUTBOX, &intent.row(), &intent);
-            self.to_send.push(intent);
+        let force = self.finish_by.is_some() || self.stop;
+        let look = Look { now, utc, silences: &self.silences, force, full: &full };
+        let plan = self.dispatcher.post.look(&look);
+        for (key, row) in plan.kept {
+            match row {
+                Some(row) => self.put(GROUPS, &key, &row),
+                None => self.remove(GROUPS, &key),
+            }
         }
+        for message in plan.messages {
+            self.announce(message, utc);
+        }
+    }
+
+    fn read_silences(&mut self) {
+        let now = self.dispatcher.clock.monotonic();
+        if self.silences_at.is_some_and(|at| now.saturating_sub(at) < SILENCES) {
+            return;
+        }
+        self.silences_at = Some(now);
+        match SilenceBook::new(Arc::clone(&self.dispatcher.state)).list() {
+            Ok(silences) => self.silences = silences,
+            Err(error) => tracing::warn!(%error, "silences cannot be read; the last ones hold"),
+        }
+    }
+
+    /// An alert as it is now: from what is not saved yet, or from the state.
+    fn alert(&self, id: &AlertId) -> Option<Alert> {
+        let row = (ALERTS.to_owned(), id.as_str().to_owned());
+        let json = match self.unsaved.get(&row) {
+            Some(StateChange::Put { value, .. }) => value.clone(),
+            Some(StateChange::Remove { .. }) => return None,
+            None => match self.dispatcher.state.load(ALERTS, id.as_str()) {
+                Ok(json) => json?,
+                Err(error) => {
+                    tracing::warn!(%error, alert = id.as_str(), "an alert cannot be read");
+                    return None;
+                }
+            },
+        };
+        let alert = serde_json::from_str(&json);
+        alert.inspect_err(|error| tracing::warn!(%error, alert = id.as_str(), "not an alert")).ok()
+    }
+
+    fn announce(&mut self, message: Message, at: Timestamp) {
+        let alerts = message.shown.iter().filter_map(|id| self.alert(id)).collect();
+        let Message { channel, key, kind, group, .. } = message;
+        let notification = Notification { key, kind, at, alerts, group };
+        let intent = Intent { channel, notification, error: None, tries: None };
+        self.put(OUTBOX, &intent.row(), &intent);
+        self.to_send.push(intent);
     }
 
     fn delivered(&mut self, delivery: Delivery) {
         let Delivery { mut intent, tries, result } = delivery;
         self.figures().under_way.fetch_sub(1, Ordering::Relaxed);
+        if let Some(count) = self.waiting.get_mut(&intent.channel) {
+            *count = count.saturating_sub(1);
+        }
         self.remove(OUTBOX, &intent.row());
         match result {
             Ok(receipt) => {
@@ -278,6 +365,7 @@ impl Desk {
                 continue;
             };
             self.figures().under_way.fetch_add(1, Ordering::Relaxed);
+            *self.waiting.entry(intent.channel.clone()).or_default() += 1;
             if queue.send(intent).is_err() {
                 self.figures().under_way.fetch_sub(1, Ordering::Relaxed);
                 self.figures().set_trouble("a channel stopped working".to_owned());

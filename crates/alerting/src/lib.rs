@@ -3,26 +3,37 @@
 #![warn(missing_docs)]
 
 mod book;
+mod bucket;
 mod channel;
 mod channels;
 mod config;
+mod delivery_config;
 mod dispatch;
 mod duration_text;
 mod engine;
 mod engine_time;
 mod explain;
 mod grade;
+mod flap;
+mod group;
+mod incident;
 mod log;
 mod machine;
+mod matcher;
+mod member;
 mod memory;
 mod monitor;
 mod outbox;
 mod past;
+mod post;
 mod profile;
 mod requests;
 mod rule;
+mod silence;
 mod slot;
+mod suppress;
 mod template;
+mod time_window;
 mod trail;
 #[cfg(feature = "webhook")]
 mod webhook;
@@ -32,14 +43,25 @@ mod webhook;
 mod words;
 
 pub use book::{AlertBook, AlertFilter};
-pub use channel::{Channel, RetryPolicy};
-pub use channels::channels;
+pub use channel::{Channel, RetryPolicy, Style};
+#[cfg(feature = "smtp")]
+pub use channels::EmailNotifier;
+pub use channels::{
+    ChannelsConfig, CommandConfig, CommandNotifier, ConsoleNotifier, EmailConfig, EmailTls,
+    ServiceConfig, channels,
+};
+#[cfg(feature = "webhook")]
+pub use channels::{ServiceKind, ServiceNotifier};
 pub use config::{AlertingConfig, Profile, WebhookConfig};
+pub use delivery_config::{DeliveryConfig, GroupBy, Inhibition, Mute, Route};
 pub use engine::ThresholdEngine;
 pub use log::LogNotifier;
+pub use matcher::AlertMatcher;
 pub use memory::{RuleMemory, SeriesMemory};
 pub use monitor::{AlertMonitor, AlertMonitorBuilder};
 pub use outbox::{ChannelRecord, Intent};
 pub use rule::{Against, Baseline, NoData, Rule, SeverityStep};
+pub use silence::{Silence, SilenceBook};
+pub use time_window::{Day, TimeWindow};
 #[cfg(feature = "webhook")]
 pub use webhook::WebhookNotifier;

@@ -42,6 +42,20 @@ impl Notifier for LogNotifier {
                 _ => log!(info, notification, alert),
             }
         }
+        if let Some(group) = &notification.group
+            && (group.count > notification.alerts.len() as u64 || group.count > 1)
+        {
+            let shown = notification.alerts.len();
+            tracing::warn!(
+                target: "telemetry::alert",
+                key = notification.key,
+                group = group.id,
+                count = group.count,
+                shown,
+                "{}",
+                group.title
+            );
+        }
         let answer = format!("logged {}", notification.alerts.len());
         Box::pin(std::future::ready(Ok(Receipt { answer })))
     }
@@ -49,8 +63,11 @@ impl Notifier for LogNotifier {
 
 fn sentence(kind: NotificationKind, alert: &Alert) -> String {
     match kind {
+        NotificationKind::Digest if alert.state.is_open() => alert.summary.clone(),
         NotificationKind::Firing => alert.summary.clone(),
-        NotificationKind::Resolved => format!("resolved: {}", alert.summary),
+        NotificationKind::Digest | NotificationKind::Resolved => {
+            format!("resolved: {}", alert.summary)
+        }
         NotificationKind::Test => format!("test: {}", alert.summary),
     }
 }

@@ -1,7 +1,11 @@
+use crate::DeliveryConfig;
 use crate::book::rows;
 use crate::channel::{Channel, RetryPolicy};
 use crate::dispatch::{Dispatcher, Figures, Work};
-use crate::outbox::{ALERTS, OUTBOX, learned_by};
+use crate::group::GroupRow;
+use crate::member::Member;
+use crate::outbox::{ALERTS, GROUPS, OUTBOX, learned_by};
+use crate::post::{Post, Target};
 use crate::requests::{Asked, Requested, Requests};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -50,6 +54,7 @@ pub struct AlertMonitorBuilder {
     channels: Vec<Channel>,
     hooks: Vec<Hook>,
     retry: RetryPolicy,
+    delivery: DeliveryConfig,
 }
 
 impl AlertMonitorBuilder {
@@ -79,6 +84,13 @@ impl AlertMonitorBuilder {
     #[must_use]
     pub fn on_change(mut self, hook: impl Fn(&AlertTransition) + Send + 'static) -> Self {
         self.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// Sets how alerts become messages. Without it each change is announced at once and by itself.
+    #[must_use]
+    pub fn delivery(mut self, delivery: DeliveryConfig) -> Self {
+        self.delivery = delivery;
         self
     }
 
@@ -135,6 +147,20 @@ impl AlertMonitorBuilder {
         if !dropped.is_empty() {
             self.state.commit(&dropped)?;
         }
+        let targets = self.channels.iter().map(|channel| Target {
+            name: channel.name().to_owned(),
+            min_severity: channel.min_severity,
+            style: channel.style,
+            shown: channel.shown,
+        });
+        let mut post = Post::new(&self.delivery, targets.collect())?;
+        let members: Vec<Member> = alerts
+            .iter()
+            .filter(|alert| alert.state != AlertState::Pending)
+            .map(Member::of)
+            .collect();
+        post.recall(told(&*self.state)?, &members);
+        drop(members);
         let mut others = alerts;
         for engine in &mut self.engines {
             others = engine.restore(others);
@@ -159,6 +185,7 @@ impl AlertMonitorBuilder {
             retry: self.retry,
             figures: Arc::clone(&figures),
             requests,
+            post,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -193,6 +220,16 @@ fn cannot_start(error: std::io::Error) -> Error {
         .source(error)
 }
 
+/// What channels were told by an earlier run; a row that cannot be read is logged and left alone.
+fn told(state: &dyn StateStore) -> Result<Vec<(String, GroupRow)>> {
+    let rows = state.list(GROUPS)?.into_iter().filter_map(|(key, json)| {
+        let row = serde_json::from_str(&json);
+        let row = row.inspect_err(|error| tracing::warn!(%error, key, "row left alone")).ok()?;
+        Some((key, row))
+    });
+    Ok(rows.collect())
+}
+
 /// The rows that can be read; the others are logged and stay where they are.
 fn readable<T>(rows: Vec<Result<T>>) -> Vec<T> {
     rows.into_iter()
@@ -214,6 +251,7 @@ impl AlertMonitor {
             channels: Vec::new(),
             hooks: Vec::new(),
             retry: RetryPolicy::default(),
+            delivery: DeliveryConfig::immediate(),
         }
     }
 

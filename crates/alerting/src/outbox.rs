@@ -1,11 +1,12 @@
 use serde::{Deserialize, Serialize};
-use telemetry_interfaces::{Notification, NotificationKind};
-use telemetry_models::{AlertState, AlertTransition, ChangeCause};
+use telemetry_interfaces::Notification;
 
 /// Collection of alerts, by id.
 pub(crate) const ALERTS: &str = "alerts";
 /// Collection of notifications that are decided but not yet accepted by their channel.
 pub(crate) const OUTBOX: &str = "outbox";
+/// Collection of what channels were told of each group, by channel and group.
+pub(crate) const GROUPS: &str = "alert_groups";
 /// Collection of notifications that were given up.
 pub(crate) const DEAD_LETTERS: &str = "dead_letters";
 /// Collection of what each channel said last, by channel name.
@@ -51,30 +52,4 @@ pub struct ChannelRecord {
     pub at: telemetry_models::Timestamp,
     /// What it answered.
     pub answer: String,
-}
-
-/// What a change of state is announced as; most are not.
-pub(crate) fn notification(change: &AlertTransition) -> Option<Notification> {
-    let (from, alert) = (change.from, &change.alert);
-    if matches!(change.cause, ChangeCause::Handling | ChangeCause::Data) {
-        return None;
-    }
-    let kind = match alert.state {
-        AlertState::Firing if from == AlertState::Recovering => return None,
-        AlertState::Firing => NotificationKind::Firing,
-        AlertState::Resolved => NotificationKind::Resolved,
-        AlertState::Closed if from.is_open() => NotificationKind::Resolved,
-        _ => return None,
-    };
-    let mut key = match kind {
-        NotificationKind::Resolved => format!("{}-resolved", alert.id),
-        _ => format!("{}-firing-{}", alert.id, alert.severity),
-    };
-    if alert.reopened > 0 {
-        key += &format!("-again{}", alert.reopened);
-    }
-    if change.cause == ChangeCause::Heartbeat {
-        key += &format!("-{}", change.at.as_millis());
-    }
-    Some(Notification { key, kind, at: change.at, alerts: vec![alert.clone()] })
 }

@@ -1,24 +1,35 @@
 use crate::WebhookConfig;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, StatusCode, Url, redirect};
+use ring::hmac;
 use serde::Serialize;
 use telemetry_interfaces::{
-    BoxFuture, Code, Error, ErrorKind, Notification, NotificationKind, Notifier, Receipt, Result,
+    BoxFuture, Code, Error, ErrorKind, NoticeGroup, Notification, NotificationKind, Notifier,
+    Receipt, Result,
 };
 use telemetry_models::{Alert, Timestamp};
 
 /// Posts notifications as JSON.
 ///
-/// Body: `{"version": 1, "key", "kind": "firing" | "resolved" | "test", "at", "alerts": […]}`, the
-/// alerts as in the state store. The header `Idempotency-Key` repeats `key`: it is the same for
-/// every try of one notification, also after a restart. Any 2xx answer accepts. 408, 429, 5xx, a
-/// timeout and a failed connection are worth another try (`Unavailable`); any other answer, a
-/// redirection included, is not (`Invalid`). The URL may hold a secret, so errors do not show it.
+/// Body: `{"version": 1, "key", "kind": "firing" | "resolved" | "digest" | "test", "at", "alerts": […],
+/// "group": {"id", "title", "count", "open"}}`, the alerts as in the state store. The header
+/// `Idempotency-Key` repeats `key`: it is the same for every try of one notification, also after a
+/// restart. With a secret, `Telemetry-Signature` is `v1=` and the HMAC-SHA256 of the body in
+/// hexadecimal. Any 2xx answer accepts. 408, 429, 5xx, a timeout and a failed connection are worth
+/// another try (`Unavailable`); any other answer, a redirection included, is not (`Invalid`). The URL
+/// may hold a secret, so errors do not show it.
 #[derive(Clone, Debug)]
 pub struct WebhookNotifier {
+    post: HttpPost,
+}
+
+/// Posts JSON to one URL.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpPost {
     name: String,
     url: Url,
     client: Client,
+    secret: Option<hmac::Key>,
 }
 
 #[derive(Serialize)]
@@ -28,16 +39,18 @@ struct Body<'a> {
     kind: NotificationKind,
     at: Timestamp,
     alerts: &'a [Alert],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a NoticeGroup>,
 }
 
-impl WebhookNotifier {
+impl HttpPost {
     /// Prepares a client. Installs rustls' `ring` provider for the process, unless the program
     /// has installed another one.
     ///
     /// # Errors
     /// TEL-004 when URL or a header cannot be used, `Unavailable` when no TLS roots can be loaded
     /// for an `https` URL.
-    pub fn new(config: &WebhookConfig) -> Result<Self> {
+    pub(crate) fn new(config: &WebhookConfig) -> Result<Self> {
         let url: Url = config.url.parse().map_err(|error| {
             config.invalid("url", format!("{error}"), "an http:// or https:// URL")
         })?;
@@ -68,32 +81,27 @@ impl WebhookNotifier {
                 .with("webhook", &config.name)
                 .source(error)
         })?;
-        Ok(Self { name: config.name.clone(), url, client })
+        let secret = config.secret.as_ref();
+        let secret = secret.map(|it| hmac::Key::new(hmac::HMAC_SHA256, it.as_bytes()));
+        Ok(Self { name: config.name.clone(), url, client, secret })
     }
 
-    async fn post(&self, notification: &Notification) -> Result<Receipt> {
-        let body = Body {
-            version: 1,
-            key: &notification.key,
-            kind: notification.kind,
-            at: notification.at,
-            alerts: &notification.alerts,
-        };
-        let json = serde_json::to_vec(&body).map_err(|error| {
-            self.error(ErrorKind::Internal, "the notification is not JSON").source(error)
-        })?;
-        let answer = self
+    /// Sends a body under a key.
+    pub(crate) async fn send(&self, json: Vec<u8>, key: &str) -> Result<Receipt> {
+        let mut request = self
             .client
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .header("idempotency-key", &notification.key)
-            .body(json)
-            .send()
-            .await
-            .map_err(|error| {
-                let error = error.without_url();
-                self.error(ErrorKind::Unavailable, "the webhook did not answer").source(error)
-            })?;
+            .header("idempotency-key", key);
+        if let Some(secret) = &self.secret {
+            let tag = hmac::sign(secret, &json);
+            let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            request = request.header("telemetry-signature", format!("v1={tag}"));
+        }
+        let answer = request.body(json).send().await.map_err(|error| {
+            let error = error.without_url();
+            self.error(ErrorKind::Unavailable, "the webhook did not answer").source(error)
+        })?;
         let status = answer.status();
         if status.is_success() {
             return Ok(Receipt { answer: format!("HTTP {}", status.as_u16()) });
@@ -109,9 +117,36 @@ impl WebhookNotifier {
     }
 }
 
+impl WebhookNotifier {
+    /// Prepares a client. Installs rustls' `ring` provider for the process, unless the program
+    /// has installed another one.
+    ///
+    /// # Errors
+    /// TEL-004 when URL or a header cannot be used, `Unavailable` when no TLS roots can be loaded
+    /// for an `https` URL.
+    pub fn new(config: &WebhookConfig) -> Result<Self> {
+        Ok(Self { post: HttpPost::new(config)? })
+    }
+
+    async fn post(&self, notification: &Notification) -> Result<Receipt> {
+        let body = Body {
+            version: 1,
+            key: &notification.key,
+            kind: notification.kind,
+            at: notification.at,
+            alerts: &notification.alerts,
+            group: notification.group.as_ref(),
+        };
+        let json = serde_json::to_vec(&body).map_err(|error| {
+            self.post.error(ErrorKind::Internal, "the notification is not JSON").source(error)
+        })?;
+        self.post.send(json, &notification.key).await
+    }
+}
+
 impl Notifier for WebhookNotifier {
     fn name(&self) -> &str {
-        &self.name
+        &self.post.name
     }
 
     fn notify<'a>(&'a self, notification: &'a Notification) -> BoxFuture<'a, Result<Receipt>> {

@@ -59,3 +59,25 @@ pub(crate) mod pattern {
         SelectorPattern::new(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
+
+/// A pattern that may be absent.
+pub(crate) mod optional_pattern {
+    use serde::{Deserializer, Serializer};
+    use telemetry_interfaces::SelectorPattern;
+
+    pub(crate) fn serialize<S: Serializer>(
+        pattern: &Option<SelectorPattern>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match pattern {
+            Some(pattern) => to.serialize_some(pattern.as_str()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<SelectorPattern>, D::Error> {
+        super::pattern::deserialize(from).map(Some)
+    }
+}

@@ -2,6 +2,7 @@
 //! the console and says how it went.
 
 pub(crate) mod alerts;
+pub(crate) mod alerts_test;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod doctor;
@@ -10,6 +11,7 @@ pub(crate) mod init;
 pub(crate) mod query;
 pub(crate) mod report;
 mod rollup;
+pub(crate) mod silence;
 pub(crate) mod stats;
 pub(crate) mod store;
 

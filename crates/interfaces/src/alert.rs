@@ -82,6 +82,8 @@ pub enum NotificationKind {
     Resolved,
     /// Somebody wants to see whether the channel works.
     Test,
+    /// More happened than the channel may be told one by one.
+    Digest,
 }
 
 /// What a channel is given to announce.
@@ -93,8 +95,24 @@ pub struct Notification {
     pub kind: NotificationKind,
     /// When it was decided.
     pub at: Timestamp,
-    /// What it is about.
+    /// What it is about; of a large group the worst ones only.
     pub alerts: Vec<Alert>,
+    /// The group they belong to; absent when the alert was announced by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<NoticeGroup>,
+}
+
+/// Alerts that are announced together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeGroup {
+    /// The same for every notification about the group, at most 200 bytes.
+    pub id: String,
+    /// What they have in common, in one line.
+    pub title: String,
+    /// Alerts this notification is about; more than it carries when the group is large.
+    pub count: u64,
+    /// Alerts of the group that are open and were announced, with those of this notification.
+    pub open: u64,
 }
 
 /// A channel: log, webhook, e-mail, chat.

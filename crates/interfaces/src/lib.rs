@@ -22,7 +22,9 @@ mod state;
 mod store;
 mod versions;
 
-pub use alert::{AlertEngine, Learned, Notification, NotificationKind, Notifier, Receipt};
+pub use alert::{
+    AlertEngine, Learned, NoticeGroup, Notification, NotificationKind, Notifier, Receipt,
+};
 pub use clock::{Clock, SystemClock};
 pub use component::{Component, Health, HealthStatus};
 pub use consumer::{EventConsumer, NoopConsumer};

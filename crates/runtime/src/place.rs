@@ -77,7 +77,7 @@ pub(crate) fn may_hold_secret(text: &str, line: usize) -> bool {
     let own = own.to_lowercase();
     let table = lines.iter().rposition(|line| line.trim_start().starts_with('[')).unwrap_or(0);
     WORDS.iter().any(|word| own.contains(word))
-        || lines[table..].iter().any(|line| line.contains("webhook"))
+        || lines[table..].iter().any(|line| line.contains("webhook") || line.contains("channels"))
 }
 
 #[cfg(test)]

@@ -145,7 +145,8 @@ fn monitor(
     use telemetry_alerting::{AlertMonitor, ThresholdEngine, channels};
     let engine = ThresholdEngine::new(&config.alerting)?;
     let mut builder = AlertMonitor::builder(engine, Arc::clone(state), Arc::clone(clock))
-        .channels(channels(&config.alerting)?);
+        .channels(channels(&config.alerting)?)
+        .delivery(config.alerting.delivery.clone());
     for hook in hooks {
         builder = builder.on_change(hook);
     }

@@ -7,6 +7,11 @@ mod browser;
 #[cfg(feature = "bench")]
 mod concurrent;
 #[cfg(feature = "bench")]
+mod delivery;
+#[cfg(not(feature = "bench"))]
+#[path = "delivery_elsewhere.rs"]
+mod delivery;
+#[cfg(feature = "bench")]
 mod discard;
 #[cfg(feature = "bench")]
 mod figures;
@@ -51,6 +56,11 @@ pub(crate) enum Bench {
     Rollup(Options),
     /// What evaluating alert rules costs an event, and what they hold of a selector.
     Alerting(Options),
+    /// How long an alert takes to its receiver, and what becomes of 100,000 alerts at once.
+    Delivery(Options),
+    /// The process that lives through the storm of `delivery`.
+    #[command(hide = true)]
+    Storm(delivery::Storm),
 }
 
 #[derive(clap::Args)]

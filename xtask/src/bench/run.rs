@@ -1,6 +1,7 @@
 use super::figures::Figures;
 use super::{Bench, concurrent, overhead, record, rollup};
 use super::{Bench, alerting, concurrent, overhead, record};
+use super::{Bench, concurrent, delivery, overhead, record};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -13,6 +14,11 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Concurrent(options) => (concurrent::run()?, options.json),
         Bench::Rollup(options) => (rollup::run()?, options.json),
         Bench::Alerting(options) => (alerting::run()?, options.json),
+        Bench::Delivery(options) => (delivery::run()?, options.json),
+        Bench::Storm(arguments) => {
+            delivery::storm(arguments)?;
+            return Ok(ExitCode::SUCCESS);
+        }
     };
     if json {
         println!("{}", serde_json::to_string_pretty(&figures)?);

@@ -3,6 +3,8 @@
 mod compare;
 mod crash;
 mod drift;
+mod notify;
+pub(crate) mod receiver;
 mod rows;
 mod rules;
 mod summary;
@@ -28,6 +30,12 @@ pub(crate) enum Eval {
     /// The process that `crash` kills.
     #[command(hide = true)]
     CrashWriter(crash::Writer),
+    /// Kill a process that announces alerts, again and again, and check what its receiver heard:
+    /// nothing under two keys, every resolution.
+    Notify(notify::Arguments),
+    /// The process that `notify` kills.
+    #[command(hide = true)]
+    NotifyWriter(notify::Writer),
 }
 
 /// Runs an evaluation. Durations are part of what most evaluate, so a build without optimisation
@@ -56,6 +64,8 @@ pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
         Eval::Crash(arguments) => crash::run(&arguments)?,
         Eval::Rules(arguments) => rules::run(&arguments)?,
         Eval::CrashWriter(writer) => crash::write(&writer)?,
+        Eval::Notify(arguments) => notify::run(&arguments)?,
+        Eval::NotifyWriter(writer) => notify::write(&writer)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,8 @@ mod delivery;
 mod handling;
 mod scene;
 mod silence_and_severity;
+#[cfg(feature = "webhook")]
+mod services;
 mod state_machine;
 mod thresholds;
 #[cfg(feature = "webhook")]

@@ -17,26 +17,27 @@ use telemetry_models::Severity;
 
 /// What a receiver does with one request.
 #[derive(Clone, Copy)]
-enum Answer {
+pub enum Answer {
     Status(u16),
     /// Reads the request and leaves the connection open.
     Hang,
 }
 
-struct Request {
-    headers: BTreeMap<String, String>,
-    body: Value,
+pub struct Request {
+    pub path: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: Value,
 }
 
 /// A receiver on a real socket that answers as told, then 200.
-struct Receiver {
-    url: String,
-    requests: Arc<Mutex<Vec<Request>>>,
+pub struct Receiver {
+    pub url: String,
+    pub requests: Arc<Mutex<Vec<Request>>>,
     _thread: JoinHandle<()>,
 }
 
 impl Receiver {
-    fn start(answers: &'static [Answer]) -> Self {
+    pub fn start(answers: &'static [Answer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook?token=s3cret", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -71,6 +72,9 @@ impl Receiver {
 fn read(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut headers = BTreeMap::new();
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?.to_owned();
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -85,7 +89,7 @@ fn read(stream: &TcpStream) -> Option<Request> {
     }
     let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { headers, body: serde_json::from_slice(&body).ok()? })
+    Some(Request { path, headers, body: serde_json::from_slice(&body).ok()? })
 }
 
 fn monitor(state: &Arc<dyn StateStore>, webhooks: Vec<WebhookConfig>) -> AlertMonitor {
@@ -107,6 +111,7 @@ fn posts_what_fired_with_a_key_and_own_headers() {
     let receiver = Receiver::start(&[]);
     let mut webhook = WebhookConfig::new("hook", &receiver.url);
     webhook.headers.insert("Authorization".into(), "Bearer token".into());
+    webhook.secret = Some("Jefe".into());
     let mut monitor = monitor(&memory(), vec![webhook]);
     monitor.consume(&breaking(&mut Visits::of("shop.title")));
     monitor.finish(at(100), LONG);
@@ -115,6 +120,7 @@ fn posts_what_fired_with_a_key_and_own_headers() {
     assert_eq!(request.headers["authorization"], "Bearer token");
     assert_eq!(request.headers["content-type"], "application/json");
     let body = &request.body;
+    assert_eq!(request.headers["telemetry-signature"].len(), "v1=".len() + 64);
     assert_eq!(body["version"], 1);
     assert_eq!(body["key"], request.headers["idempotency-key"].as_str());
     assert_eq!(body["kind"], "firing");
@@ -187,8 +193,13 @@ fn a_failed_tls_handshake_is_worth_another_try() {
         }
     });
     let key = "key".to_owned();
-    let notification =
-        Notification { key, kind: NotificationKind::Test, at: at(0), alerts: Vec::new() };
+    let notification = Notification {
+        key,
+        kind: NotificationKind::Test,
+        at: at(0),
+        alerts: Vec::new(),
+        group: None,
+    };
     let error = match WebhookNotifier::new(&WebhookConfig::new("hook", &url)) {
         // This machine has no certificates at all.
         Err(error) => error,

@@ -4,7 +4,9 @@ mod rules;
 use self::handle::{Assign, Escalate, Resolve, Suppress, Who, Wish};
 use self::rules::RulesCommand;
 use crate::arguments::Global;
+use crate::commands::alerts_test::TestArgs;
 use crate::commands::event::Fields;
+use crate::commands::silence::SilenceCommand;
 use crate::console::{Console, Tone};
 use crate::exit::{Exit, Outcome};
 use crate::figures;
@@ -51,6 +53,11 @@ Example:
     /// Look at the rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Tell nobody of some alerts for a while
+    #[command(subcommand)]
+    Silence(SilenceCommand),
+    /// Send a test message through the channels of the configuration
+    Test(TestArgs),
 }
 
 /// List alerts, open and severe ones first
@@ -118,6 +125,8 @@ pub(crate) fn run(command: &AlertsCommand, global: &Global, console: &mut Consol
             return show(id, book.as_ref(), global, console);
         }
         AlertsCommand::Rules(command) => return rules::run(command, global, console),
+        AlertsCommand::Silence(command) => return super::silence::run(command, global, console),
+        AlertsCommand::Test(args) => return super::alerts_test::run(args, global, console),
         AlertsCommand::Ack(who) => Wish::Acknowledge(who),
         AlertsCommand::Unack(who) => Wish::Unacknowledge(who),
         AlertsCommand::Assign(it) => Wish::Assign(it),

@@ -25,7 +25,8 @@ Example:
     /// Print the configuration in force, as TOML (with --json as JSON)
     #[command(after_help = "\
 Flags, environment, file and defaults are merged, as every other command sees them.
-Headers of webhooks and the paths of their URLs are hidden, because they often are secrets.
+Headers, secrets and keys of channels and the paths of their URLs are hidden, because they often are
+secrets.
 
 Examples:
   TELEMETRY_STORAGE_BACKEND=json telemetry config show
@@ -136,12 +137,43 @@ fn hide_secrets(config: &mut TelemetryConfig) {
         for value in webhook.headers.values_mut() {
             HIDDEN.clone_into(value);
         }
-        let Some((scheme, rest)) = webhook.url.split_once("://") else { continue };
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let host = authority.rsplit('@').next().unwrap_or(authority);
-        if host != authority || path.len() > 1 {
-            webhook.url = format!("{scheme}://{host}/{HIDDEN}");
+        if let Some(secret) = &mut webhook.secret {
+            HIDDEN.clone_into(secret);
         }
+        hide_path(&mut webhook.url);
+    }
+    let channels = &mut config.alerting.channels;
+    for list in [
+        &mut channels.slack,
+        &mut channels.teams,
+        &mut channels.discord,
+        &mut channels.telegram,
+        &mut channels.pagerduty,
+        &mut channels.alertmanager,
+    ] {
+        for service in list {
+            if let Some(key) = &mut service.key {
+                HIDDEN.clone_into(key);
+            }
+            hide_path(&mut service.url);
+        }
+    }
+    for email in &mut channels.email {
+        if let Some(password) = &mut email.password {
+            HIDDEN.clone_into(password);
+        }
+    }
+    for command in &mut channels.command {
+        command.arguments.iter_mut().for_each(|it| HIDDEN.clone_into(it));
+    }
+}
+
+fn hide_path(url: &mut String) {
+    let Some((scheme, rest)) = url.split_once("://") else { return };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    if host != authority || path.len() > 1 {
+        *url = format!("{scheme}://{host}/{HIDDEN}");
     }
 }

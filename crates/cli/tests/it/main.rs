@@ -5,6 +5,7 @@ mod alerts;
 mod bad_input;
 mod basics;
 mod config;
+mod delivery;
 mod demo;
 mod doctor;
 mod query;

@@ -300,8 +300,8 @@ fn alerts(store: &Path, checks: &mut Vec<Check>) {
                         figures::counted(dead.len() as u64, "notification"),
                         last.channel
                     ),
-                    "correct the channel in [[alerting.webhooks]]; `telemetry alerts list` shows \
-                     what was not announced",
+                    "correct the channel in the configuration and try it with `telemetry alerts \
+                     test`; `telemetry alerts list` shows what was not announced",
                 ));
             }
         }

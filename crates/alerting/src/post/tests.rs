@@ -1,0 +1,366 @@
+use super::*;
+use crate::{AlertMatcher, Day, GroupBy, Inhibition, Mute, Route, TimeWindow};
+use std::collections::BTreeMap;
+use telemetry_models::{Alert, SelectorName, Signal};
+
+fn at(ms: u64) -> Timestamp {
+    // A Monday, midnight UTC.
+    let begin: Timestamp = "2026-01-05T00:00:00Z".parse().unwrap();
+    begin.saturating_add(Duration::from_millis(ms))
+}
+
+fn alert(id: &str, selector: &str, site: &str, severity: Severity) -> Alert {
+    let selector_name = SelectorName::new(selector).unwrap();
+    let id = AlertId::new(id).unwrap();
+    Alert {
+        fingerprint: format!("{selector}@{site}").into(),
+        site: Some(site.into()),
+        severity,
+        state: AlertState::Firing,
+        fired_at: Some(at(0)),
+        summary: selector.into(),
+        ..Alert::new(id, "selector-broken", selector_name, Signal::Confidence, at(0))
+    }
+}
+
+struct Office {
+    post: Post,
+    silences: Vec<Silence>,
+    alerts: BTreeMap<AlertId, Alert>,
+    kept: BTreeMap<String, GroupRow>,
+    config: DeliveryConfig,
+    style: Style,
+}
+
+impl Office {
+    fn of(config: DeliveryConfig) -> Self {
+        Self::styled(config, Style::People)
+    }
+
+    fn styled(config: DeliveryConfig, style: Style) -> Self {
+        let post = Post::new(&config, vec![Self::target(style)]).unwrap();
+        let (alerts, kept) = (BTreeMap::new(), BTreeMap::new());
+        Self { post, silences: Vec::new(), alerts, kept, config, style }
+    }
+
+    fn target(style: Style) -> Target {
+        Target { name: "ops".into(), min_severity: Severity::Low, style, shown: 20 }
+    }
+
+    fn change(&mut self, ms: u64, from: AlertState, alert: Alert) {
+        let change = AlertTransition::new(from, at(ms), alert);
+        let look = Look { now: at(ms), utc: at(ms), silences: &[], force: false, full: &[] };
+        self.post.change(&change, &look);
+        self.alerts.insert(change.alert.id.clone(), change.alert);
+    }
+
+    fn fire(&mut self, ms: u64, id: &str, selector: &str, site: &str) {
+        self.fire_as(ms, alert(id, selector, site, Severity::Medium));
+    }
+
+    fn fire_as(&mut self, ms: u64, mut alert: Alert) {
+        alert.fired_at = Some(at(ms));
+        self.change(ms, AlertState::Inactive, alert);
+    }
+
+    fn resolve(&mut self, ms: u64, id: &str) {
+        let mut alert = self.alerts[&AlertId::new(id).unwrap()].clone();
+        alert.state = AlertState::Resolved;
+        self.change(ms, AlertState::Firing, alert);
+    }
+
+    fn look(&mut self, ms: u64) -> Vec<Message> {
+        let silences = self.silences.clone();
+        let look = Look { now: at(ms), utc: at(ms), silences: &silences, force: false, full: &[] };
+        let plan = self.post.look(&look);
+        for (key, row) in plan.kept {
+            match row {
+                Some(row) => drop(self.kept.insert(key, row)),
+                None => drop(self.kept.remove(&key)),
+            }
+        }
+        plan.messages
+    }
+
+    /// Kind and alerts of each message.
+    fn told(&mut self, ms: u64) -> Vec<String> {
+        let messages = self.look(ms);
+        let text = |it: &Message| {
+            let ids: Vec<_> = it.shown.iter().map(|id| id.as_str()).collect();
+            format!("{:?} {}", it.kind, ids.join(" "))
+        };
+        messages.iter().map(text).collect()
+    }
+
+    /// As after a kill: only what was kept and the alerts are left.
+    fn restart(&mut self) {
+        let mut post = Post::new(&self.config, vec![Self::target(self.style)]).unwrap();
+        let members: Vec<Member> = self.alerts.values().map(Member::of).collect();
+        let rows = std::mem::take(&mut self.kept);
+        let rows: Vec<(String, GroupRow)> = rows
+            .into_iter()
+            .map(|(key, row)| {
+                let json = serde_json::to_string(&row).unwrap();
+                (key, serde_json::from_str(&json).unwrap())
+            })
+            .collect();
+        let again: Vec<_> = rows
+            .iter()
+            .map(|(key, row)| {
+                (key.clone(), serde_json::from_str(&serde_json::to_string(row).unwrap()).unwrap())
+            })
+            .collect();
+        self.kept = again.into_iter().collect();
+        post.recall(rows, &members);
+        self.post = post;
+    }
+}
+
+fn plain() -> DeliveryConfig {
+    DeliveryConfig { incident_selectors: 0, ..DeliveryConfig::default() }
+}
+
+#[test]
+fn a_group_waits_and_then_comes_less_and_less_often() {
+    let mut office = Office::of(plain());
+    office.fire(0, "a", "s.a", "x");
+    office.fire(500, "b", "s.b", "x");
+    office.fire(500, "z", "s.z", "y");
+    assert!(office.told(900).is_empty());
+    assert_eq!(office.told(1_000), ["Firing a b"]);
+    assert_eq!(office.told(1_500), ["Firing z"]);
+    // One newcomer each second: after 1 s, 3 s, 7 s, 15 s, 31 s.
+    let mut times = Vec::new();
+    for second in 2..64 {
+        office.fire(second * 1000 - 500, &format!("n{second}"), &format!("s.{second}"), "x");
+        if !office.look(second * 1000).is_empty() {
+            times.push(second);
+        }
+    }
+    assert_eq!(times, [3, 7, 15, 31, 63]);
+}
+
+#[test]
+fn a_critical_newcomer_is_let_through_once() {
+    let mut office = Office::of(plain());
+    for (second, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        office.fire(second as u64 * 4000, id, &format!("s.{id}"), "x");
+        office.look(second as u64 * 4000 + 1000);
+    }
+    office.fire_as(13_100, alert("bad", "s.bad", "x", Severity::Critical));
+    assert_eq!(office.told(14_000), ["Firing bad d"], "before the group is due again");
+    office.fire_as(14_200, alert("worse", "s.worse", "x", Severity::Critical));
+    assert!(office.told(15_300).is_empty(), "the group was critical already");
+}
+
+#[test]
+fn the_same_is_told_once_and_again_when_it_rises_or_lasts() {
+    let mut office = Office::of(plain());
+    office.fire(0, "a", "s.a", "x");
+    assert_eq!(office.told(1_000).len(), 1);
+    let same = office.alerts[&AlertId::new("a").unwrap()].clone();
+    office.change(2_000, AlertState::Recovering, same.clone());
+    assert!(office.told(60_000).is_empty());
+    office.change(60_000, AlertState::Firing, Alert { severity: Severity::High, ..same });
+    let messages = office.look(61_000);
+    assert_eq!(messages[0].key, "a-firing-high");
+    let repeated = office.look(61_000 + 4 * 3_600_000);
+    assert_eq!(repeated[0].key, "a-firing-high-repeat1");
+    office.resolve(20_000_000, "a");
+    assert_eq!(office.told(20_400_000), ["Resolved a"]);
+    assert!(office.told(60_000_000).is_empty());
+    assert!(office.kept.is_empty());
+}
+
+#[test]
+fn what_is_over_before_it_was_told_is_not_told() {
+    let mut office = Office::of(plain());
+    office.fire(0, "a", "s.a", "x");
+    office.resolve(500, "a");
+    assert!(office.told(10_000).is_empty());
+}
+
+#[test]
+fn after_a_kill_nothing_is_repeated_and_nothing_is_lost() {
+    let mut office = Office::of(plain());
+    office.fire(0, "told", "s.a", "x");
+    office.fire(0, "over", "s.b", "x");
+    assert_eq!(office.told(1_000), ["Firing over told"]);
+    office.resolve(1_100, "over");
+    office.fire(1_200, "fresh", "s.c", "x");
+    office.restart();
+    assert_eq!(office.told(600_000), ["Firing fresh", "Resolved over"]);
+    office.restart();
+    assert!(office.told(1_200_000).is_empty());
+}
+
+#[test]
+fn silences_end_and_let_resolutions_pass() {
+    let mut office = Office::of(plain());
+    office.fire(0, "before", "s.a", "x");
+    office.look(1_000);
+    office.silences.push(Silence {
+        id: "1".into(),
+        matcher: AlertMatcher { site: Some("x".parse().unwrap()), ..AlertMatcher::default() },
+        starts_at: at(0),
+        ends_at: at(600_000),
+        created_by: "ada".into(),
+        comment: "relaunch".into(),
+    });
+    office.fire(2_000, "quiet", "s.b", "x");
+    office.fire(2_000, "other", "s.b", "y");
+    office.resolve(3_000, "before");
+    assert_eq!(office.told(60_000), ["Resolved before", "Firing other"]);
+    assert!(office.told(599_000).is_empty());
+    assert_eq!(office.told(606_000), ["Firing quiet"]);
+}
+
+#[test]
+fn mutes_and_routes_follow_the_clock_on_the_wall() {
+    let window = |name: &str, from: &str, to: &str| TimeWindow {
+        name: name.into(),
+        zone: "Europe/Berlin".into(),
+        days: vec![Day::Mon],
+        from: from.into(),
+        to: to.into(),
+    };
+    let slow = AlertMatcher { max_severity: Some(Severity::Low), ..AlertMatcher::default() };
+    let mut office = Office::of(DeliveryConfig {
+        times: vec![window("night", "00:00", "06:00")],
+        mutes: vec![Mute { during: vec!["night".into()], matcher: slow }],
+        repeat_interval: Duration::ZERO,
+        ..plain()
+    });
+    office.fire_as(0, alert("low", "s.a", "x", Severity::Low));
+    office.fire_as(0, alert("high", "s.b", "x", Severity::High));
+    assert_eq!(office.told(1_000), ["Firing high"]);
+    // 06:00 in Berlin is 05:00 UTC.
+    assert!(office.told(5 * 3_600_000 - 1_000).is_empty());
+    assert!(office.told(5 * 3_600_000 + 6_000).iter().any(|it| it.contains("low")));
+
+    let mut office = Office::of(DeliveryConfig {
+        times: vec![window("day", "08:00", "18:00")],
+        routes: vec![
+            Route {
+                channels: vec!["ops".into()],
+                matcher: AlertMatcher { site: Some("x*".parse().unwrap()), ..Default::default() },
+                during: vec!["day".into()],
+            },
+            Route {
+                channels: vec!["ops".into()],
+                matcher: AlertMatcher {
+                    min_severity: Some(Severity::Critical),
+                    ..AlertMatcher::default()
+                },
+                during: Vec::new(),
+            },
+        ],
+        ..plain()
+    });
+    office.fire(0, "early", "s.a", "x");
+    office.fire_as(0, alert("grave", "s.b", "y", Severity::Critical));
+    let noon = 11 * 3_600_000;
+    office.fire(noon, "noon", "s.c", "x");
+    office.fire(noon, "elsewhere", "s.c", "y");
+    assert_eq!(office.told(noon + 1_000), ["Firing noon", "Firing grave"]);
+}
+
+#[test]
+fn what_goes_without_saying_is_told_when_its_reason_ends() {
+    let matcher =
+        |rule: &str| AlertMatcher { rule: Some(rule.parse().unwrap()), ..Default::default() };
+    let inhibit = Inhibition {
+        source: matcher("selector-broken"),
+        target: matcher("slow"),
+        equal: vec![GroupBy::Site],
+    };
+    let mut office = Office::of(DeliveryConfig { inhibit: vec![inhibit], ..plain() });
+    let slow =
+        |id: &str, site: &str| Alert { rule: "slow".into(), ..alert(id, "s", site, Severity::Low) };
+    office.fire(0, "broken", "s.a", "x");
+    office.fire_as(0, slow("slow-x", "x"));
+    office.fire_as(0, slow("slow-y", "y"));
+    assert_eq!(office.told(1_000), ["Firing broken", "Firing slow-y"]);
+    office.resolve(60_000, "broken");
+    assert_eq!(office.told(70_000), ["Firing slow-x", "Resolved broken"]);
+}
+
+#[test]
+fn one_that_flaps_is_told_once_until_it_is_calm() {
+    let mut office = Office::of(plain());
+    let mut told = Vec::new();
+    for round in 0..20u64 {
+        office.fire(round * 20_000, &format!("f{round}"), "s.a", "x");
+        told.extend(office.told(round * 20_000 + 8_000));
+        office.resolve(round * 20_000 + 9_000, &format!("f{round}"));
+        told.extend(office.told(round * 20_000 + 19_000));
+    }
+    assert!(told.len() <= 8, "{told:?}");
+    assert!(told.iter().all(|it| !it.ends_with("f5")), "{told:?}");
+    let calm = office.told(20 * 20_000 + 2_000_000);
+    assert_eq!(calm, ["Resolved f3"], "{told:?}");
+}
+
+#[test]
+fn selectors_of_a_site_that_fail_together_are_one_incident() {
+    let mut office = Office::of(DeliveryConfig::default());
+    let failed =
+        |id: &str, signal| Alert { signal, ..alert(id, &format!("s.{id}"), "x", Severity::High) };
+    office.fire_as(0, failed("a", Signal::ErrorRate));
+    office.fire_as(100, failed("b", Signal::ZeroMatchRate));
+    office.fire_as(200, failed("c", Signal::TimeoutRate));
+    office.fire_as(300, failed("d", Signal::ErrorRate));
+    office.fire(300, "drift", "s.e", "x");
+    let messages = office.look(1_300);
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    let group = messages.iter().find(|it| it.shown.len() == 4).unwrap().group.as_ref().unwrap();
+    assert_eq!(group.title, "page redesigned: x, 4 selectors");
+    for id in ["a", "b", "c", "d"] {
+        office.resolve(300_000, id);
+    }
+    assert_eq!(office.told(700_000), ["Resolved a b c d"]);
+}
+
+#[test]
+fn a_storm_becomes_few_messages_and_loses_nothing() {
+    let mut office = Office::of(DeliveryConfig::default());
+    let (mut messages, mut told, mut first) = (0, 0, None);
+    for n in 0..100_000u64 {
+        let ms = n / 10;
+        let failed =
+            alert(&format!("a{n}"), &format!("s.{n}"), &format!("site{}", n % 20), Severity::High);
+        office.fire_as(ms, Alert { signal: Signal::ErrorRate, ..failed });
+        if n % 1000 == 0 {
+            for message in office.look(ms) {
+                messages += 1;
+                first.get_or_insert(ms);
+                told += message.group.unwrap().count;
+            }
+        }
+    }
+    for second in 10..120 {
+        for message in office.look(second * 1000) {
+            messages += 1;
+            told += message.group.unwrap().count;
+            assert!(message.shown.len() <= 20);
+        }
+    }
+    assert!(messages <= 40, "{messages}");
+    assert!(first.unwrap() <= 2_000);
+    assert_eq!(told, 100_000);
+}
+
+#[test]
+fn programs_are_told_every_group_and_alertmanager_every_alert() {
+    let mut machine = Office::styled(plain(), Style::Machine);
+    let mut each = Office::styled(plain(), Style::Each);
+    for office in [&mut machine, &mut each] {
+        for n in 0..600 {
+            office.fire(0, &format!("a{n:03}"), &format!("s.{n}"), &format!("site{}", n % 100));
+        }
+    }
+    assert_eq!(machine.look(1_000).len(), 100, "no limit for programs");
+    each.post.desks[0].target.shown = usize::MAX;
+    let shown: usize = each.look(1_000).iter().map(|it| it.shown.len()).sum();
+    assert_eq!(shown, 600);
+}
