@@ -16,7 +16,7 @@ pub(crate) struct Group {
     pub(crate) spacing: Duration,
     pub(crate) repeats: u32,
     /// Whether something critical is new.
-    urgent: bool,
+    pub(crate) urgent: bool,
 }
 
 /// An alert of a group.

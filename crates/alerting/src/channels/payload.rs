@@ -164,8 +164,13 @@ fn alertmanager_alert(alert: &Alert, ends_at: Timestamp) -> Value {
     ] {
         labels.extend(value.map(|value| (key.to_owned(), json!(value))));
     }
-    let ends =
-        if alert.state.is_open() { ends_at } else { alert.resolved_at.unwrap_or(alert.updated_at) };
+    let starts = alert.fired_at.unwrap_or(alert.since);
+    // An end before the start is refused, and clocks differ.
+    let ends = if alert.state.is_open() {
+        ends_at.max(starts.saturating_add(std::time::Duration::from_secs(60)))
+    } else {
+        alert.resolved_at.unwrap_or(alert.updated_at).max(starts)
+    };
     json!({
         "labels": labels,
         "annotations": {

@@ -99,6 +99,7 @@ fn no_planted_secret_is_in_any_file_message_or_report() {
             timeout: Duration::from_secs(5),
             headers: [("X-Key".to_owned(), header)].into(),
             min_severity: Severity::Low,
+            secret: None,
         });
         let posted = receive(listener);
         let telemetry = Telemetry::builder(config)
