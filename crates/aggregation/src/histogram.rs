@@ -1,22 +1,30 @@
 use std::time::Duration;
 
-/// Ratio between the bounds of a bin.
-const GAMMA: f64 = 1.04;
-
-/// Durations in sparse logarithmic bins: rougher and far smaller than a
-/// [`DurationSketch`](crate::DurationSketch), for the many small samples of a timeline.
+/// Durations in sparse logarithmic bins, each `PER_MILLE` thousandths wider than the one below:
+/// rougher and far smaller than a [`DurationSketch`](crate::DurationSketch), for many small
+/// samples.
 ///
-/// The relative error of a quantile is at most 2 %. Merging is exact and order-free.
+/// The relative error of a quantile is at most half the width of a bin. Merging is exact and
+/// order-free.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CoarseHistogram {
+pub struct LogHistogram<const PER_MILLE: u16> {
     /// Bin number and count, by bin number.
     bins: Vec<(i16, u32)>,
 }
 
-impl CoarseHistogram {
+/// To 2 %, for timelines.
+pub type CoarseHistogram = LogHistogram<40>;
+
+/// To 0.5 %, for comparisons.
+pub type FineHistogram = LogHistogram<10>;
+
+impl<const PER_MILLE: u16> LogHistogram<PER_MILLE> {
+    /// Ratio between the bounds of a bin.
+    const GAMMA: f64 = 1.0 + PER_MILLE as f64 / 1_000.0;
+
     /// Adds one duration.
     pub fn add(&mut self, duration: Duration) {
-        self.add_count(bin_of(duration), 1);
+        self.add_count(Self::bin_of(duration), 1);
     }
 
     /// Adds one duration several times.
@@ -38,22 +46,50 @@ impl CoarseHistogram {
 
     /// How many durations lie in a higher bin than `limit`.
     pub fn above(&self, limit: Duration) -> u64 {
-        let limit = bin_of(limit);
+        let limit = Self::bin_of(limit);
         self.bins.iter().filter(|(bin, _)| *bin > limit).map(|(_, count)| u64::from(*count)).sum()
     }
 
     /// The middle duration; `None` when nothing was added.
     pub fn median(&self) -> Option<Duration> {
-        let n = self.n();
-        let rank = n.checked_sub(1)? / 2;
+        self.quantile(0.5)
+    }
+
+    /// The duration that a share `q` (0 to 1) of all stays at or below: the middle of its bin.
+    /// `None` when nothing was added.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let rank = (self.n().checked_sub(1)? as f64 * q.clamp(0.0, 1.0)) as u64;
         let mut seen = 0;
         for (bin, count) in &self.bins {
             seen += u64::from(*count);
             if seen > rank {
-                return Some(middle_of(*bin));
+                return Some(Self::middle_of(*bin));
             }
         }
         None
+    }
+
+    /// Number and count of each bin that holds something, lowest first.
+    pub fn bins(&self) -> &[(i16, u32)] {
+        &self.bins
+    }
+
+    /// The number of the bin a duration belongs to. Bin 0 holds up to 1 ns, bin `b` the durations
+    /// up to the ratio to the power of `b`, in ns.
+    pub fn bin_of(duration: Duration) -> i16 {
+        let nanos = (duration.as_nanos() as f64).max(1.0);
+        (nanos.ln() / Self::GAMMA.ln()).ceil() as i16
+    }
+
+    /// The duration that stands for a bin.
+    pub fn middle_of(bin: i16) -> Duration {
+        let upper = Self::GAMMA.powi(i32::from(bin));
+        Duration::from_nanos((upper * 2.0 / (1.0 + Self::GAMMA)).round() as u64)
+    }
+
+    /// Natural logarithm of the ratio between the bounds of a bin.
+    pub fn log_width() -> f64 {
+        Self::GAMMA.ln()
     }
 
     fn add_count(&mut self, bin: i16, count: u32) {
@@ -62,15 +98,4 @@ impl CoarseHistogram {
             Err(at) => self.bins.insert(at, (bin, count)),
         }
     }
-}
-
-/// Bin 0 holds up to 1 ns, bin `b` the durations from `GAMMA^(b-1)` ns (excluded) to `GAMMA^b` ns.
-fn bin_of(duration: Duration) -> i16 {
-    let nanos = (duration.as_nanos() as f64).max(1.0);
-    (nanos.ln() / GAMMA.ln()).ceil() as i16
-}
-
-fn middle_of(bin: i16) -> Duration {
-    let upper = GAMMA.powi(i32::from(bin));
-    Duration::from_nanos((upper * 2.0 / (1.0 + GAMMA)).round() as u64)
 }

@@ -3,24 +3,43 @@
 #![warn(missing_docs)]
 
 mod bounded;
+mod calendar;
+mod clusters;
+mod compare;
+mod discovery;
 mod distinct;
+mod flips;
 mod histogram;
 mod rollup;
+mod mix;
+mod normal;
 mod sketch;
+mod split;
 mod summary;
 mod timeline;
+mod trend;
 mod wilson;
 mod window;
 
 pub use bounded::{BoundedMap, Merge};
+pub use calendar::{Calendar, Day};
+pub use clusters::{ClusterGroup, ClusteredSample};
+pub use compare::{Compared, compare_quantile, compare_share};
+pub use discovery::discovery_rates;
 pub use distinct::{DistinctSketch, Fingerprint};
 pub use histogram::CoarseHistogram;
 pub use rollup::{RollupBuilder, coarsened, merged};
+pub use flips::FlipCounter;
+pub use histogram::{CoarseHistogram, FineHistogram, LogHistogram};
+pub use mix::{MixEffect, MixGroup, mix_effect};
+pub use normal::{two_sided, two_sided_t};
 pub use sketch::DurationSketch;
+pub use split::split_of_durations;
 pub use summary::{
     ConfidenceSummary, ElementsSummary, ErrorKey, ErrorSummary, SelectorSummary, StrategyKey,
     StrategySummary,
 };
 pub use timeline::{Bucket, Moments, Timeline};
+pub use trend::{MIN_TREND_VALUES, Trend, trend};
 pub use wilson::{Interval, Z_95, wilson};
 pub use window::{Sample, SignalWindow, WindowLimits, aggregate_of};
