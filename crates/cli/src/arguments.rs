@@ -1,4 +1,5 @@
 use crate::commands::alerts::AlertsCommand;
+use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::config::ConfigCommand;
 use crate::commands::init::InitArgs;
@@ -109,8 +110,10 @@ Example:
     Query(QueryArgs),
     /// Statistics of each selector
     Stats(StatsArgs),
-    /// Make a report: terminal text, JSON, or one self-contained HTML file
+    /// Make a report: terminal text, JSON, HTML, Markdown, CSV or JUnit XML
     Report(ReportArgs),
+    /// Check conditions, for continuous integration
+    Check(CheckArgs),
     /// Look at alerts
     #[command(subcommand)]
     Alerts(AlertsCommand),

@@ -3,6 +3,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod alerts_test;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod doctor;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console) -> Outcome {
         Command::Query(args) => query::run(args, global, console),
         Command::Stats(args) => stats::run(args, global, console),
         Command::Report(args) => report::run(args, global, console),
+        Command::Check(args) => check::run(args, global, console),
         Command::Alerts(command) => alerts::run(command, global, console),
         Command::Store(command) => store::run(command, global, console),
         Command::Config(command) => config::run(command, global, console),

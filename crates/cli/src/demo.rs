@@ -179,6 +179,7 @@ fn report(
         alerts: &alerts,
         now: clock.utc(),
         reproduce: Some(next.html()),
+        compare: None,
     };
     let report = ReportBuilder::new(TelemetryConfig::default().reporting)?.build(
         &*store,

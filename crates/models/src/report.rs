@@ -5,11 +5,15 @@
 //! rounded when the report is made (shares to 1e-6, milliseconds to 1e-3), so that all formats
 //! start from the same ones.
 
+mod comparison;
 mod finding;
+mod gate;
 mod quality;
 mod selector;
 
+pub use comparison::{ChangeState, Mix, PeriodComparison, RowComparison, SignalComparison};
 pub use finding::{Finding, FindingKind, Measure};
+pub use gate::{Gate, GateCase, GateCondition, GateState};
 pub use quality::{DataQuality, DroppedEvents, MissingField};
 pub use selector::{
     Confidences, ErrorGroup, Health, OutcomeCount, SelectorRow, Series, StrategyRow, StrategyText,
@@ -74,6 +78,12 @@ pub struct Report {
     pub sites: Vec<SiteRow>,
     /// Sites left out of `sites`.
     pub sites_omitted: u64,
+    /// This period beside another one, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<PeriodComparison>,
+    /// The conditions that were checked, when there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// Alerts that concern the events covered.
     pub alerts: ReportAlerts,
     /// How far the data can be trusted.

@@ -1,5 +1,6 @@
 use crate::alerts;
 use crate::collect::{Collected, Row};
+use crate::compare;
 use crate::config::ReportingConfig;
 use crate::findings;
 use crate::quality::data_quality;
@@ -31,6 +32,17 @@ pub struct ReportRequest<'a> {
     pub now: Timestamp,
     /// Command that makes the report again.
     pub reproduce: Option<String>,
+    /// The period to compare with.
+    pub compare: Option<Baseline>,
+}
+
+/// The period a report compares with.
+#[derive(Clone, Debug, Default)]
+pub struct Baseline {
+    /// Which events. Order and limit are ignored.
+    pub query: Query,
+    /// What it is, in words, for instance `the week before`.
+    pub words: String,
 }
 
 /// Makes reports: one pass over the events, with memory bounded by the number of selectors.
@@ -63,11 +75,45 @@ impl ReportBuilder {
         request: &ReportRequest<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Report> {
-        let query = Query { order: Order::OldestFirst, limit: None, ..request.query.clone() };
-        let mut collected = Collected::default();
+        let mut collected =
+            Collected { compared: request.compare.is_some(), ..Collected::default() };
+        self.read(store, &request.query, request.now, &mut collected, progress)?;
+        let baseline = match &request.compare {
+            Some(baseline) => {
+                let mut other = Collected {
+                    compared: true,
+                    middle: compare::middle(&baseline.query),
+                    ..Collected::default()
+                };
+                let before = collected.quality.events;
+                let mut progress = |events| progress(before + events);
+                self.read(store, &baseline.query, request.now, &mut other, &mut progress)?;
+                Some((baseline, other))
+            }
+            None => None,
+        };
+        let ledgers = if store.capabilities().ledgers { store.ledgers() } else { Ok(Vec::new()) };
+        let mut report = self.assemble(request, &collected, ledgers);
+        report.comparison = baseline
+            .map(|(baseline, other)| compare::periods(&self.config, baseline, &other, &collected));
+        if report.comparison.is_some() {
+            report.methods.rules.push(compare::rule(&self.config));
+        }
+        Ok(report)
+    }
+
+    fn read(
+        &self,
+        store: &dyn EventStore,
+        query: &Query,
+        now: Timestamp,
+        collected: &mut Collected,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let query = Query { order: Order::OldestFirst, limit: None, ..query.clone() };
         for item in store.query(&query)? {
             match item {
-                Ok(event) => collected.add(&event, request.now, self.config.max_tracked),
+                Ok(event) => collected.add(&event, now, self.config.max_tracked),
                 Err(error) => collected.damaged(&error),
             }
             if collected.quality.events.is_multiple_of(PROGRESS_EVERY) {
@@ -75,8 +121,7 @@ impl ReportBuilder {
             }
         }
         progress(collected.quality.events);
-        let ledgers = if store.capabilities().ledgers { store.ledgers() } else { Ok(Vec::new()) };
-        Ok(self.assemble(request, &collected, ledgers))
+        Ok(())
     }
 
     fn assemble(
@@ -138,6 +183,8 @@ impl ReportBuilder {
             selectors_omitted,
             sites,
             sites_omitted,
+            comparison: None,
+            gate: None,
             alerts,
             data_quality: data_quality(request, collected, ledgers),
             usage: usage(collected),
@@ -228,7 +275,7 @@ impl ReportBuilder {
     }
 }
 
-fn rows(collected: &Collected) -> impl Iterator<Item = (&SelectorName, &str, &Row)> {
+pub(crate) fn rows(collected: &Collected) -> impl Iterator<Item = (&SelectorName, &str, &Row)> {
     collected
         .rows
         .iter()
@@ -236,7 +283,7 @@ fn rows(collected: &Collected) -> impl Iterator<Item = (&SelectorName, &str, &Ro
 }
 
 /// The first `most` of a list, and how many were left out.
-fn cut<T>(mut list: Vec<T>, most: usize) -> (Vec<T>, u64) {
+pub(crate) fn cut<T>(mut list: Vec<T>, most: usize) -> (Vec<T>, u64) {
     let omitted = list.len().saturating_sub(most) as u64;
     list.truncate(most);
     (list, omitted)

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use telemetry_aggregation::{BoundedMap, DistinctSketch, SelectorSummary};
+use telemetry_aggregation::{
+    BoundedMap, ClusteredSample, DistinctSketch, FlipCounter, SelectorSummary,
+};
 use telemetry_interfaces::Error;
 use telemetry_models::{Event, EventId, OutcomeClass, SelectorName, StrategyKind, Timestamp};
 
@@ -15,13 +17,17 @@ const DAMAGE_MESSAGES: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     pub(crate) rows: BTreeMap<SelectorName, BTreeMap<Box<str>, Row>>,
-    row_count: usize,
+    pub(crate) row_count: usize,
     pub(crate) untracked: SelectorSummary,
     pub(crate) sessions: DistinctSketch,
     pub(crate) engines: BoundedMap<Arc<str>, u64, 64>,
     pub(crate) url_templates: BoundedMap<Arc<str>, u64, 256>,
     pub(crate) operation_kinds: BTreeMap<&'static str, u64>,
     pub(crate) quality: Quality,
+    /// Whether rows keep what a comparison needs.
+    pub(crate) compared: bool,
+    /// Where the two halves meet whose difference tells the noise.
+    pub(crate) middle: Option<Timestamp>,
 }
 
 /// One selector on one site; the site is empty when unknown.
@@ -29,6 +35,9 @@ pub(crate) struct Collected {
 pub(crate) struct Row {
     pub(crate) summary: SelectorSummary,
     pub(crate) course: Course,
+    pub(crate) flips: FlipCounter,
+    /// Up to the middle, and from there on; without a middle all is in the first.
+    pub(crate) halves: Option<Box<[ClusteredSample; 2]>>,
 }
 
 /// How one selector went, event after event.
@@ -90,8 +99,15 @@ impl Collected {
             }
         }
         *self.operation_kinds.entry(event.operation.as_str()).or_default() += 1;
+        let compared = self.compared;
+        let late = self.middle.is_some_and(|middle| event.timestamp >= middle);
         match self.row(event, max_rows) {
-            Some(row) => row.add(event, future),
+            Some(row) => {
+                row.add(event, future);
+                if compared && !future {
+                    row.halves.get_or_insert_default()[usize::from(late)].add(event);
+                }
+            }
             None => {
                 self.quality.untracked += 1;
                 add_to(&mut self.untracked, event, future);
@@ -121,6 +137,10 @@ impl Row {
         add_to(&mut self.summary, event, future);
         if !future {
             self.course.add(event);
+            let url = event.page.as_ref().and_then(|page| page.url.as_deref());
+            if let (Some(url), true) = (url, event.outcome.is_verdict()) {
+                self.flips.add(url, event.outcome.is_success());
+            }
         }
     }
 }

@@ -33,6 +33,11 @@ pub struct ReportingConfig {
     pub slow_min_ms: f64,
     /// A share of operations spoilt by a site surely above this is a finding, above 0 and up to 1.
     pub site_trouble_share: f64,
+    /// Smallest relative change of a duration between two periods that counts, above 0 and up to
+    /// 10.
+    pub compare_ratio: f64,
+    /// Smallest difference of a share between two periods that counts, above 0 and up to 1.
+    pub compare_share: f64,
 }
 
 impl Default for ReportingConfig {
@@ -51,6 +56,8 @@ impl Default for ReportingConfig {
             slow_ratio: 1.5,
             slow_min_ms: 0.5,
             site_trouble_share: 0.2,
+            compare_ratio: 0.05,
+            compare_share: 0.02,
         }
     }
 }
@@ -73,7 +80,9 @@ impl ReportingConfig {
         within("confidence_drop", self.confidence_drop, f64::MIN_POSITIVE, 1.0)?;
         within("slow_ratio", self.slow_ratio, 1.0 + f64::EPSILON, 1_000.0)?;
         within("slow_min_ms", self.slow_min_ms, 0.0, 300_000.0)?;
-        within("site_trouble_share", self.site_trouble_share, f64::MIN_POSITIVE, 1.0)
+        within("site_trouble_share", self.site_trouble_share, f64::MIN_POSITIVE, 1.0)?;
+        within("compare_ratio", self.compare_ratio, f64::MIN_POSITIVE, 10.0)?;
+        within("compare_share", self.compare_share, f64::MIN_POSITIVE, 1.0)
     }
 }
 

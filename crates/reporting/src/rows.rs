@@ -116,6 +116,7 @@ pub(crate) fn selector_row(
         fallback_depths: summary.fallback_depths.to_vec(),
         confidence: confidences(summary),
         durations: quantiles(&summary.durations),
+        flakiness: rate(row.flips.returns(), row.flips.pairs()),
         winning_strategy: summary.winning_strategy().map(strategy_text),
         strategies: strategies(summary),
         errors: errors(summary),

@@ -1,3 +1,4 @@
+use crate::gate::summary;
 use crate::text::{clean, count, counted, interval, measure, millis, rate, time};
 use crate::verdict::kind_words;
 use telemetry_interfaces::{ReportRenderer, Result};
@@ -152,6 +153,15 @@ impl TerminalRenderer {
         let (open, resolved) = (report.alerts.open.len(), report.alerts.resolved.len());
         if open + resolved > 0 {
             lines.push(format!("alerts: {open} open, {resolved} resolved in this period"));
+        }
+        if let Some(it) = &report.comparison {
+            lines.push(self.fit(&format!("compared: {}", summary(it))));
+        }
+        if let Some(gate) = &report.gate {
+            let conditions: Vec<String> =
+                gate.conditions.iter().map(|it| format!("{} {}", it.condition, it.state)).collect();
+            let text = format!("check: {} ({})", gate.state, conditions.join(", "));
+            lines.push(self.fit(&text));
         }
         let warnings = warnings(report);
         if !warnings.is_empty() {

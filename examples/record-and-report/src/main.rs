@@ -51,6 +51,7 @@ fn main() -> Result<()> {
         alerts: &alerts,
         now: SystemClock::new().utc(),
         reproduce: None,
+        compare: None,
     };
     let report = ReportBuilder::new(reporting)?.build(&*store, &request, &mut |_| {})?;
     println!("\n{}", TerminalRenderer::new().render(&report)?);

@@ -1,6 +1,7 @@
+use crate::against::Against;
 use crate::arguments::Global;
 use crate::console::Console;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Outcome, Stop};
 use crate::files;
 use crate::filter::Filter;
 use crate::plain::plain;
@@ -14,14 +15,15 @@ use telemetry_runtime::interfaces::{Code, Error, ErrorKind, Query, ReportRendere
 use telemetry_runtime::models::report::Report;
 use telemetry_runtime::models::{Alert, Timestamp};
 use telemetry_runtime::reporting::{
-    HtmlRenderer, JsonRenderer, ReportBuilder, ReportRequest, ReportingConfig, TerminalRenderer,
+    CsvRenderer, HtmlRenderer, JsonRenderer, JunitRenderer, MarkdownRenderer, ReportBuilder,
+    ReportRequest, ReportingConfig, TerminalRenderer,
 };
 use telemetry_runtime::storage::Store;
 
 /// Where the HTML report goes when nothing else is said.
 const DEFAULT_HTML: &str = "./telemetry-report.html";
 
-/// Make a report: terminal text, JSON, or one self-contained HTML file
+/// Make a report: terminal text, JSON, HTML, Markdown, CSV or JUnit XML
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Terminal text and JSON go to the standard output unless --out names a file. HTML goes to
@@ -32,10 +34,15 @@ its alerts cannot be read (the report goes on without them and says so).
 Examples:
   telemetry report --since -24h
   telemetry report --format html --since 2026-11-01 --until 2026-11-08 --out week.html
+  telemetry report --since -7d --compare previous --format markdown
   telemetry report --json | jq .verdict")]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     filter: Filter,
+
+    /// Compare with: yesterday, last-week, previous, run:ID, FROM..TO
+    #[arg(long, value_name = "PERIOD", allow_hyphen_values = true)]
+    compare: Option<Against>,
 
     /// The form; --json means json
     #[arg(long, value_enum)]
@@ -47,25 +54,67 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     /// At most 24 lines
     Terminal,
     /// Everything, for machines (docs/schema/report.v1.json)
     Json,
     /// One self-contained file, for people
     Html,
+    /// For pull requests and wikis
+    Markdown,
+    /// One line for each selector, for spreadsheets
+    Csv,
+    /// What is broken, for build servers
+    Junit,
+}
+
+/// A report that is asked for.
+pub(crate) struct Asked<'a> {
+    pub(crate) filter: &'a Filter,
+    pub(crate) against: Option<&'a Against>,
+    pub(crate) format: Option<Format>,
+    pub(crate) out: Option<&'a Path>,
+    /// The command, without what the other fields say.
+    pub(crate) command: String,
+}
+
+/// How and where to a report goes.
+pub(crate) struct Target {
+    format: Format,
+    out: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &ReportArgs, global: &Global, console: &mut Console) -> Outcome {
     let settings = Settings::load(global)?;
-    let format = match args.format {
+    let asked = Asked {
+        filter: &args.filter,
+        against: args.compare.as_ref(),
+        format: args.format,
+        out: args.out.as_deref(),
+        command: "report".into(),
+    };
+    let (report, target) = make(&asked, global, &settings, console)?;
+    deliver(&report, &target, global, console)?;
+    let quality = &report.data_quality;
+    Ok(Exit::fine_if(quality.damaged_places == 0 && quality.alerts_unreadable.is_none()))
+}
+
+/// Reads the store into the report that is asked for.
+pub(crate) fn make(
+    asked: &Asked<'_>,
+    global: &Global,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<(Report, Target)> {
+    let format = match asked.format {
         Some(format) => format,
         None if global.json => Format::Json,
         None => Format::Terminal,
     };
-    let out = match &args.out {
+    let out = match asked.out {
         Some(path) if path.as_os_str() == "-" => None,
-        Some(path) => Some(path.as_path()),
+        Some(path) => Some(path),
         None => (format == Format::Html).then_some(Path::new(DEFAULT_HTML)),
     };
     if let Some(out) = out {
@@ -80,22 +129,49 @@ pub(crate) fn run(args: &ReportArgs, global: &Global, console: &mut Console) -> 
             (Vec::new(), Some(error.to_string()))
         }
     };
-    let query = args.filter.query(settings.now)?;
-    let reproduce = reproduce(&query, settings.store_path(), format);
-    let config = settings.config.reporting.clone();
-    let mut report = build(&*store, config, query, &alerts, settings.now, Some(reproduce))?;
+    let query = asked.filter.query(settings.now)?;
+    let compare =
+        asked.against.map(|against| against.baseline(&query, settings.now)).transpose()?;
+    let reproduce = reproduce(asked, &query, settings, format);
+    let progress = Progress::events("reading events");
+    let request = ReportRequest {
+        query,
+        alerts: &alerts,
+        now: settings.now,
+        reproduce: Some(reproduce),
+        compare,
+    };
+    let mut report = ReportBuilder::new(settings.config.reporting.clone())?.build(
+        &*store,
+        &request,
+        &mut |events| progress.done(events),
+    )?;
     report.data_quality.alerts_unreadable = unreadable;
-    let text = match format {
+    Ok((report, Target { format, out: out.map(Path::to_owned) }))
+}
+
+/// Writes a report to where it goes.
+pub(crate) fn deliver(
+    report: &Report,
+    target: &Target,
+    global: &Global,
+    console: &mut Console,
+) -> Result<(), Stop> {
+    let out = target.out.as_deref();
+    let text = match target.format {
         Format::Json if out.is_none() && console.width().is_some() => {
-            JsonRenderer::pretty().render(&report)?
+            JsonRenderer::pretty().render(report)?
         }
-        Format::Json => JsonRenderer::new().render(&report)?,
-        Format::Html => HtmlRenderer::new().render(&report)?,
-        Format::Terminal if out.is_some() => TerminalRenderer::new().render(&report)?,
+        Format::Json => JsonRenderer::new().render(report)?,
+        Format::Html => HtmlRenderer::new().render(report)?,
+        Format::Markdown => MarkdownRenderer::new().render(report)?,
+        Format::Csv => CsvRenderer::new().render(report)?,
+        Format::Junit => JunitRenderer::new().render(report)?,
+        Format::Terminal if out.is_some() => TerminalRenderer::new().render(report)?,
         Format::Terminal => TerminalRenderer::new()
             .width(console.width().unwrap_or(80))
             .color(console.color())
-            .render(&report)?,
+            .render(report)?,
     };
     match out {
         None => console.bytes(text.as_bytes())?,
@@ -109,11 +185,10 @@ pub(crate) fn run(args: &ReportArgs, global: &Global, console: &mut Console) -> 
             }
         }
     }
-    if format == Format::Terminal && out.is_none() {
+    if target.format == Format::Terminal && out.is_none() {
         console.note("`telemetry report --format html` writes the whole as one HTML file");
     }
-    let quality = &report.data_quality;
-    Ok(Exit::fine_if(quality.damaged_places == 0 && quality.alerts_unreadable.is_none()))
+    Ok(())
 }
 
 /// The alerts of a store, of any state.
@@ -134,13 +209,14 @@ pub(crate) fn build(
     reproduce: Option<String>,
 ) -> Result<Report> {
     let progress = Progress::events("reading events");
-    let request = ReportRequest { query, alerts, now, reproduce };
+    let request = ReportRequest { query, alerts, now, reproduce, compare: None };
     ReportBuilder::new(config)?.build(store, &request, &mut |events| progress.done(events))
 }
 
 /// The command that makes the report again: relative times are written out.
-fn reproduce(query: &Query, store: &Path, format: Format) -> String {
-    let mut command = format!("telemetry report --store {}", quoted(&store.display().to_string()));
+fn reproduce(asked: &Asked<'_>, query: &Query, settings: &Settings, format: Format) -> String {
+    let store = settings.store_path().display().to_string();
+    let mut command = format!("telemetry {} --store {}", asked.command, quoted(&store));
     let mut option = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             command.push_str(&format!(" --{name} {}", quoted(&value)));
@@ -150,12 +226,17 @@ fn reproduce(query: &Query, store: &Path, format: Format) -> String {
     option("site", query.site.as_ref().map(ToString::to_string));
     option("since", query.from.map(|at| at.to_string()));
     option("until", query.to.map(|at| at.to_string()));
+    let (option_name, against) = match asked.command.as_str() {
+        "report" => ("compare", asked.against),
+        _ => ("against", asked.against),
+    };
+    option(option_name, against.map(|it| it.written(settings.now)));
     option("format", format.to_possible_value().map(|it| it.get_name().to_owned()));
     command
 }
 
 /// For a POSIX shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let harmless = |symbol: char| symbol.is_ascii_alphanumeric() || "-_./:+,=@".contains(symbol);
     if !text.is_empty() && text.chars().all(harmless) {
         text.to_owned()

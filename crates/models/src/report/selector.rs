@@ -44,6 +44,10 @@ pub struct SelectorRow {
     pub confidence: Option<Confidences>,
     /// Durations of the successful operations that report one.
     pub durations: Option<Quantiles>,
+    /// Share of returns among successive operations on one page: the selector flipped between
+    /// success and fault there, and had flipped before. Absent without two operations on a page.
+    #[serde(default)]
+    pub flakiness: Option<Rate>,
     /// The strategy whose matches were used most.
     pub winning_strategy: Option<StrategyText>,
     /// What each strategy did, most tried first.

@@ -1,5 +1,6 @@
 //! The report as one HTML file.
 
+mod comparison;
 mod details;
 mod markup;
 mod overview;
@@ -76,6 +77,8 @@ impl ReportRenderer for HtmlRenderer {
         overview::verdict(&mut page, report);
         page.raw("</header>\n<main>\n");
         overview::attention(&mut page, report);
+        comparison::gate(&mut page, report);
+        comparison::comparison(&mut page, report);
         tables::alerts(&mut page, report);
         tables::sites(&mut page, report);
         tables::selectors(&mut page, report, self.details);

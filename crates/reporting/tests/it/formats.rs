@@ -2,7 +2,9 @@ use crate::events::{alert, make, report, report_with, shop};
 use telemetry_interfaces::ReportRenderer;
 use telemetry_models::report::Report;
 use telemetry_models::{AlertState, Outcome, Signal};
-use telemetry_reporting::{HtmlRenderer, JsonRenderer, TerminalRenderer};
+use telemetry_reporting::{
+    CsvRenderer, HtmlRenderer, JsonRenderer, JunitRenderer, MarkdownRenderer, TerminalRenderer,
+};
 
 fn renderers() -> Vec<Box<dyn ReportRenderer>> {
     vec![
@@ -11,6 +13,9 @@ fn renderers() -> Vec<Box<dyn ReportRenderer>> {
         Box::new(JsonRenderer::new()),
         Box::new(JsonRenderer::pretty()),
         Box::new(HtmlRenderer::new()),
+        Box::new(MarkdownRenderer::new()),
+        Box::new(CsvRenderer::new()),
+        Box::new(JunitRenderer::new()),
     ]
 }
 

@@ -3,7 +3,9 @@ use telemetry_interfaces::ReportRenderer;
 use telemetry_models::{
     AlertState, AttemptOutcome, ErrorInfo, Event, Outcome, PageContext, SessionId, Signal,
 };
-use telemetry_reporting::{HtmlRenderer, JsonRenderer, TerminalRenderer};
+use telemetry_reporting::{
+    CsvRenderer, HtmlRenderer, JsonRenderer, JunitRenderer, MarkdownRenderer, TerminalRenderer,
+};
 
 /// What web pages have put into names, addresses and messages.
 const CORPUS: &[&str] = &[
@@ -89,6 +91,66 @@ fn nothing_gets_through() {
         let html = HtmlRenderer::new().render(&report).unwrap();
         assert!(!html.chars().any(deceptive), "{text:?}");
         check_tags(&html, text);
+
+        let csv = CsvRenderer::new().render(&report).unwrap();
+        assert!(!csv.replace("\r\n", "").chars().any(deceptive), "{text:?}\n{csv}");
+        check_cells(&csv, report.selectors.len());
+
+        let markdown = MarkdownRenderer::new().render(&report).unwrap();
+        assert!(!markdown.chars().any(deceptive), "{text:?}\n{markdown}");
+        assert!(!markdown.contains(['<', '>']), "{markdown}");
+        assert!(!markdown.replace("\\://", "").contains("://"), "{markdown}");
+
+        let junit = JunitRenderer::new().render(&report).unwrap();
+        assert!(!junit.chars().any(deceptive), "{text:?}\n{junit}");
+        check_xml(&junit, text);
+    }
+}
+
+/// No cell begins a formula, and no text makes a further cell or line.
+fn check_cells(csv: &str, rows: usize) {
+    let lines: Vec<&str> = csv.split("\r\n").filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), rows + 1, "{csv}");
+    let columns = lines[0].split(',').count();
+    for line in &lines[1..] {
+        let mut quoted = false;
+        let cells: Vec<&str> = line
+            .split(|symbol: char| {
+                quoted ^= symbol == '"';
+                symbol == ',' && !quoted
+            })
+            .collect();
+        assert_eq!(cells.len(), columns, "{line}");
+        for cell in cells {
+            let begins = cell.trim_start_matches('"');
+            assert!(!begins.starts_with(['=', '+', '@', '\t', '\r']), "{line}");
+        }
+    }
+}
+
+/// Every element is one of ours.
+fn check_xml(xml: &str, text: &str) {
+    for tag in xml.split('<').skip(1) {
+        let name: String = tag
+            .chars()
+            .take_while(|it| it.is_ascii_alphanumeric() || "/?!-".contains(*it))
+            .collect();
+        assert!(
+            [
+                "?xml",
+                "testsuites",
+                "/testsuites",
+                "testsuite",
+                "/testsuite",
+                "testcase",
+                "/testcase",
+                "failure",
+                "skipped",
+                "!--",
+            ]
+            .contains(&name.as_str()),
+            "{text:?}: <{tag}"
+        );
     }
 }
 
@@ -114,7 +176,7 @@ fn check_tags(html: &str, text: &str) {
             tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
         assert!(
             [
-                "", "a", "b", "body", "circle", "code", "dd", "details", "div", "dl", "dt",
+                "", "a", "b", "body", "br", "circle", "code", "dd", "details", "div", "dl", "dt",
                 "footer", "h1", "h2", "h3", "head", "header", "html", "li", "main", "meta", "ol",
                 "p", "path", "pre", "rect", "section", "small", "span", "style", "summary", "svg",
                 "table", "tbody", "td", "th", "thead", "title", "tr", "ul",
