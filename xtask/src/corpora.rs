@@ -49,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 /// Finds the drift corpus and unpacks its pages under `target/corpora/drift/`, unless they are
 /// there. Every page that a pair names is looked for.
 pub(crate) fn drift(workspace: &Workspace) -> Result<Drift> {
-    let source = locate(workspace, std::env::var_os(VARIABLE).map(PathBuf::from))?.join("drift");
+    let source = folder(workspace)?.join("drift");
     let pairs = source.join("pairs.jsonl");
     let archive = source.join("pages.tar.zst");
     let needed = pages_named_in(&pairs)?;
@@ -63,6 +63,11 @@ pub(crate) fn drift(workspace: &Workspace) -> Result<Drift> {
         bail!("{} names page {page}, which {} lacks", pairs.display(), archive.display());
     }
     Ok(Drift { pairs, pages, count: needed.len() })
+}
+
+/// The folder of the corpora.
+pub(crate) fn folder(workspace: &Workspace) -> Result<PathBuf> {
+    locate(workspace, std::env::var_os(VARIABLE).map(PathBuf::from))
 }
 
 fn locate(workspace: &Workspace, named: Option<PathBuf>) -> Result<PathBuf> {

@@ -1,5 +1,7 @@
 use crate::commands::alerts::AlertsCommand;
 use crate::commands::check::CheckArgs;
+use crate::commands::anomalies::AnomaliesArgs;
+use crate::commands::calibration::CalibrationArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::config::ConfigCommand;
 use crate::commands::init::InitArgs;
@@ -114,6 +116,10 @@ Example:
     Report(ReportArgs),
     /// Check conditions, for continuous integration
     Check(CheckArgs),
+    /// Find anomalies in what selectors did over time
+    Anomalies(AnomaliesArgs),
+    /// Show whether confidence means what it says
+    Calibration(CalibrationArgs),
     /// Look at alerts
     #[command(subcommand)]
     Alerts(AlertsCommand),

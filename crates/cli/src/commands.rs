@@ -4,6 +4,8 @@
 pub(crate) mod alerts;
 pub(crate) mod alerts_test;
 pub(crate) mod check;
+pub(crate) mod anomalies;
+pub(crate) mod calibration;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod doctor;
@@ -13,12 +15,14 @@ pub(crate) mod query;
 pub(crate) mod report;
 mod rollup;
 pub(crate) mod silence;
+mod series;
 pub(crate) mod stats;
 pub(crate) mod store;
 
 use crate::arguments::{Arguments, Command};
 use crate::console::Console;
 use crate::exit::Outcome;
+use std::path::Path;
 use telemetry_runtime::interfaces::{Code, Error, ErrorKind, Result};
 
 /// Runs the command that was asked for.
@@ -35,6 +39,8 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console) -> Outcome {
         Command::Stats(args) => stats::run(args, global, console),
         Command::Report(args) => report::run(args, global, console),
         Command::Check(args) => check::run(args, global, console),
+        Command::Anomalies(args) => anomalies::run(args, global, console),
+        Command::Calibration(args) => calibration::run(args, global, console),
         Command::Alerts(command) => alerts::run(command, global, console),
         Command::Store(command) => store::run(command, global, console),
         Command::Config(command) => config::run(command, global, console),
@@ -54,4 +60,13 @@ fn in_json(command: &Command) -> Result<()> {
     };
     let message = format!("`telemetry {name}` has no answer in JSON");
     Err(Error::new(ErrorKind::Invalid, Code::Configuration, message).cure(cure))
+}
+
+/// A file of input, whole.
+fn input(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::new(ErrorKind::NotFound, Code::Processing, format!("cannot read the input: {error}"))
+            .with("file", path.display())
+            .cure("give --input a text file that can be read")
+    })
 }

@@ -16,6 +16,7 @@ pub use telemetry::{Telemetry, TelemetryBuilder};
 #[cfg(feature = "alerting")]
 pub use telemetry_alerting as alerting;
 pub use telemetry_collector as collector;
+pub use telemetry_detection as detection;
 pub use telemetry_integration as integration;
 pub use telemetry_interfaces as interfaces;
 pub use telemetry_lifecycle as lifecycle;

@@ -1,10 +1,12 @@
 //! Evaluations: the product run on real input, with figures.
 
+mod calibration;
 mod compare;
 mod crash;
 mod drift;
 mod notify;
 pub(crate) mod receiver;
+mod nab;
 mod rows;
 mod rules;
 mod summary;
@@ -24,6 +26,10 @@ pub(crate) enum Eval {
     /// Lose power, fail calls, kill processes and flip bits under a store, and check that every
     /// acknowledged event is read back and all damage is reported.
     Crash(crash::Arguments),
+    /// Find anomalies in labelled series and score them.
+    Nab(nab::Arguments),
+    /// Hold the confidence of a real engine against whether it was right.
+    Calibration(calibration::Arguments),
     /// Evaluate random rules on random series, and compare every state with that of Prometheus'
     /// own `promtool test rules`.
     Rules(rules::Arguments),
@@ -61,6 +67,8 @@ pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
     }
     match eval {
         Eval::Drift(arguments) => drift::run(workspace, &arguments)?,
+        Eval::Nab(arguments) => nab::run(workspace, &arguments)?,
+        Eval::Calibration(arguments) => calibration::run(workspace, &arguments)?,
         Eval::Crash(arguments) => crash::run(&arguments)?,
         Eval::Rules(arguments) => rules::run(&arguments)?,
         Eval::CrashWriter(writer) => crash::write(&writer)?,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod alerts;
+mod anomalies;
 mod bad_input;
 mod basics;
 mod config;
