@@ -9,6 +9,7 @@ use score::Scored;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use telemetry_detection::{SeriesConfig, SeriesDetector};
 
 use crate::workspace::Workspace;
@@ -36,7 +37,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         bail!("{} names no series", folder.join("windows.json").display());
     }
     let default = SeriesConfig::default();
+    let began = Instant::now();
     let scores = detect(&series, default);
+    let took = began.elapsed();
     if let Some(out) = &arguments.out {
         write(&series, &scores, out)?;
     }
@@ -46,6 +49,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let configured = score::score(&everything, Some(wanted));
     let best = score::score(&everything, None);
     println!("{} series, {} windows, standard profile", series.len(), configured.windows);
+    let rows: usize = scores.iter().map(Vec::len).sum();
+    let each = took.as_nanos() as f64 / rows.max(1) as f64;
+    println!(
+        "{each:.0} ns an update over {rows} rows; at most {} bytes a series",
+        most_bytes(&series)
+    );
     say("default configuration, its own threshold", &configured);
     say("default configuration, best threshold in hindsight", &best);
 
@@ -87,6 +96,18 @@ fn detect(series: &[Series], config: SeriesConfig) -> Vec<Vec<f64>> {
             rows.map(|(at, value)| fixed(detector.step(*at, *value).alarm)).collect()
         })
         .collect()
+}
+
+/// The largest detector after its whole series.
+fn most_bytes(series: &[Series]) -> usize {
+    let bytes = series.iter().map(|series| {
+        let mut detector = SeriesDetector::new(SeriesConfig::default());
+        for (at, value) in series.seconds.iter().zip(&series.values) {
+            detector.step(*at, *value);
+        }
+        detector.bytes()
+    });
+    bytes.max().unwrap_or(0)
 }
 
 /// A surprise brought into 0 to 1: one half is ten nats.

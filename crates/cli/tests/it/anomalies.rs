@@ -1,8 +1,8 @@
 use crate::setup::Place;
 use serde_json::Value;
 use std::fmt::Write as _;
-use telemetry_runtime::models::{Confidence, Event, EventId, OperationKind, Outcome, Timestamp};
 use telemetry_runtime::models::{Attempt, AttemptOutcome, SelectorName, StrategyKind};
+use telemetry_runtime::models::{Confidence, Event, EventId, OperationKind, Outcome, Timestamp};
 use telemetry_runtime::storage::Backend;
 
 const START_MS: i64 = 1_740_787_200_000;
@@ -34,7 +34,8 @@ fn durations(slow: u64) -> Vec<Event> {
 fn each_method_finds_the_slow_step_of_its_selector_and_nothing_else() {
     let place = Place::new();
     place.fill(Backend::Segment, &durations(76));
-    for method in ["z_score", "iqr", "moving_average", "exponential_smoothing", "isolation_forest"] {
+    for method in ["z_score", "iqr", "moving_average", "exponential_smoothing", "isolation_forest"]
+    {
         let ran = place
             .run_reading(&["anomalies", "--method", method, "--json", "--since", "2025-01-01"])
             .code(0);
@@ -69,7 +70,7 @@ fn a_file_of_values_is_judged_without_a_store() {
 fn wrong_parameters_and_lines_say_what_is_wrong() {
     let place = Place::new();
     place.write("bad.csv", "timestamp,value\n2026-01-01,7\n2026-01-01 00:05:00,x\n");
-    place.run(&["anomalies", "--input", "bad.csv"]).code(2).says(&["line: 2", "timestamp,value"]);
+    place.run(&["anomalies", "--input", "bad.csv"]).code(2).says(&["line: 3", "timestamp,value"]);
     place.run(&["anomalies", "--input", "absent.csv"]).code(2).says(&["absent.csv", "--input"]);
     place.write("good.csv", "2026-01-01T00:00:00Z,7\n");
     let with = |set: &'static str| {

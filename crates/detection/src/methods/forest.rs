@@ -1,4 +1,8 @@
 /// An isolation forest over points of two dimensions (Liu, Ting, Zhou, ICDM 2008).
+///
+/// Trees are grown without the point that is judged, so no cut could set a point apart that lies
+/// beyond them all. A cut therefore only adds to the path of a point within its acceptable range
+/// (Liu, Ting, Zhou, "On Detecting Clustered Anomalies Using SCiForest", ECML 2010).
 #[derive(Clone, Debug)]
 pub(super) struct Forest {
     trees: Vec<Vec<Node>>,
@@ -11,7 +15,7 @@ enum Node {
     /// Points that are left, 1 or more where the tree ends early.
     Leaf(usize),
     /// Left is the next node.
-    Cut { dimension: usize, at: f64, right: usize },
+    Cut { dimension: usize, at: f64, reach: f64, right: usize },
 }
 
 impl Forest {
@@ -66,7 +70,7 @@ fn split(points: &mut [[f64; 2]], depth: usize, random: &mut Random, nodes: &mut
     nodes.push(Node::Leaf(0));
     let (left, rest) = points.split_at_mut(place);
     split(left, depth - 1, random, nodes);
-    nodes[cut] = Node::Cut { dimension, at, right: nodes.len() };
+    nodes[cut] = Node::Cut { dimension, at, reach: high - low, right: nodes.len() };
     split(rest, depth - 1, random, nodes);
 }
 
@@ -75,9 +79,11 @@ fn path(tree: &[Node], point: [f64; 2]) -> f64 {
     loop {
         match tree[at] {
             Node::Leaf(left) => return cuts + average_path(left),
-            Node::Cut { dimension, at: value, right } => {
+            Node::Cut { dimension, at: value, reach, right } => {
+                if (point[dimension] - value).abs() <= reach {
+                    cuts += 1.0;
+                }
                 at = if point[dimension] < value { at + 1 } else { right };
-                cuts += 1.0;
             }
         }
     }
