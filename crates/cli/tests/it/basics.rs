@@ -18,6 +18,8 @@ fn help_teaches_the_first_steps() {
           query        List events, or show one with all its attempts
           stats        Statistics of each selector
           report       Make a report: terminal text, JSON, or one self-contained HTML file
+          anomalies    Find anomalies in what selectors did over time
+          calibration  Show whether confidence means what it says
           alerts       Look at alerts
           store        Look after the store
           config       Look at the configuration
