@@ -29,7 +29,7 @@ impl<const PER_MILLE: u16> LogHistogram<PER_MILLE> {
 
     /// Adds one duration several times.
     pub(crate) fn add_times(&mut self, duration: Duration, count: u64) {
-        self.add_count(bin_of(duration), u32::try_from(count).unwrap_or(u32::MAX));
+        self.add_count(Self::bin_of(duration), u32::try_from(count).unwrap_or(u32::MAX));
     }
 
     /// Adds everything another histogram holds.

@@ -1,7 +1,7 @@
 use crate::commands::alerts::AlertsCommand;
-use crate::commands::check::CheckArgs;
 use crate::commands::anomalies::AnomaliesArgs;
 use crate::commands::calibration::CalibrationArgs;
+use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::config::ConfigCommand;
 use crate::commands::init::InitArgs;

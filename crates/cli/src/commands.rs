@@ -3,9 +3,9 @@
 
 pub(crate) mod alerts;
 pub(crate) mod alerts_test;
-pub(crate) mod check;
 pub(crate) mod anomalies;
 pub(crate) mod calibration;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod doctor;
@@ -14,8 +14,8 @@ pub(crate) mod init;
 pub(crate) mod query;
 pub(crate) mod report;
 mod rollup;
-pub(crate) mod silence;
 mod series;
+pub(crate) mod silence;
 pub(crate) mod stats;
 pub(crate) mod store;
 

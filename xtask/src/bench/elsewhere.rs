@@ -6,10 +6,14 @@ use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 pub(super) fn run(_workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
-    let (Bench::Record(Options { json })
-    | Bench::Overhead(Options { json })
-    | Bench::Concurrent(Options { json })
-    | Bench::Rollup(Options { json })) = bench;
-    | Bench::Alerting(Options { json })) = bench;
+    let json = match bench {
+        Bench::Record(Options { json })
+        | Bench::Overhead(Options { json })
+        | Bench::Concurrent(Options { json })
+        | Bench::Rollup(Options { json })
+        | Bench::Alerting(Options { json })
+        | Bench::Delivery(Options { json }) => *json,
+        Bench::Storm(_) => false,
+    };
     bail!("built without the feature `bench` (json: {json}); use `cargo xtask bench`");
 }

@@ -1,7 +1,5 @@
 use super::figures::Figures;
-use super::{Bench, concurrent, overhead, record, rollup};
-use super::{Bench, alerting, concurrent, overhead, record};
-use super::{Bench, concurrent, delivery, overhead, record};
+use super::{Bench, alerting, concurrent, delivery, overhead, record, rollup};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::process::ExitCode;

@@ -29,7 +29,9 @@ impl Receiver {
             for stream in listener.incoming().flatten() {
                 let kept = Arc::clone(&kept);
                 // A sender that is killed leaves half a request behind.
-                std::thread::spawn(move || drop(take(&stream, &kept)));
+                std::thread::spawn(move || {
+                    let _ = take(&stream, &kept);
+                });
             }
         });
         Ok(Self { url, posts })

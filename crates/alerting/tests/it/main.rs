@@ -6,9 +6,9 @@ mod defaults;
 mod delivery;
 mod handling;
 mod scene;
-mod silence_and_severity;
 #[cfg(feature = "webhook")]
 mod services;
+mod silence_and_severity;
 mod state_machine;
 mod thresholds;
 #[cfg(feature = "webhook")]

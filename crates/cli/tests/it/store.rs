@@ -55,6 +55,9 @@ fn rollups_are_made_and_shown() {
         assert_eq!(rows.map(counted).sum::<u64>(), 16);
         place.run_reading(&["store", "verify", "--deep"]).code(0).shows(&["ok"]);
     }
+}
+
+#[test]
 fn compacting_changes_files_and_no_answer() {
     let place = Place::new();
     for event in events().chunks(4) {
