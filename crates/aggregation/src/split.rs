@@ -27,7 +27,7 @@ pub fn split_of_durations(steps: &[&CoarseHistogram], min: u64) -> Option<usize>
             counts
         })
         .collect();
-    let mut after = classes.iter().fold([0; CUTS.len() + 1], |sum, it| add(sum, it));
+    let mut after = classes.iter().fold([0; CUTS.len() + 1], add);
     let mut before = [0; CUTS.len() + 1];
     let none = log_likelihood(&after);
     let mut best: Option<(f64, usize)> = None;

@@ -251,7 +251,11 @@ impl Slot {
         if self.is_open() {
             match reading {
                 Some(reading) => self.update(rule, reading, moment, changes),
-                None => self.mark_silence(moment, changes),
+                // Filling again after a restart or for a new definition is not silence.
+                None if self.window.is_empty() && self.fed.is_some() => {
+                    self.mark_silence(moment, changes);
+                }
+                None => {}
             }
             self.escalate(rule, moment, changes);
         }

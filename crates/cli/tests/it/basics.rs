@@ -17,7 +17,8 @@ fn help_teaches_the_first_steps() {
           doctor       Check configuration, store, ledgers and alerts, and say what to do
           query        List events, or show one with all its attempts
           stats        Statistics of each selector
-          report       Make a report: terminal text, JSON, or one self-contained HTML file
+          report       Make a report: terminal text, JSON, HTML, Markdown, CSV or JUnit XML
+          check        Check conditions, for continuous integration
           anomalies    Find anomalies in what selectors did over time
           calibration  Show whether confidence means what it says
           alerts       Look at alerts

@@ -9,7 +9,7 @@ fn statistics_of_each_selector() {
     expect![[r#"
         SELECTOR            SITE          HEALTH   OPS  SUCCESS  95%     P50 MS  P95 MS  CONF  FALLBACK  LAST SUCCESS
         shop.product.price  shop.example  failing    5    40.0%  11–77     1.60    1.60  0.80    100.0%  2025-03-01T12:00:40.000Z
-        shop.product.title  shop.example  healthy    6   100.0%  56–100    2.10    2.41  0.97      0.0%  2025-03-01T12:02:00.000Z
+        shop.product.title  shop.example  healthy    6   100.0%  56–100    2.10    2.40  0.97      0.0%  2025-03-01T12:02:00.000Z
         shop.banner         shop.example  no_data    5        -  -            -       -     -         -  -
     "#]].assert_eq(&ran.out);
     let rows = place.run_reading(&["stats", "--json", "--selector", "*.title"]).code(0);
