@@ -14,8 +14,10 @@ pub(crate) struct Receiver {
 /// One accepted body.
 #[derive(Clone, Debug)]
 pub(crate) struct Post {
+    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "read by a benchmark"))]
     pub(crate) at: Instant,
     pub(crate) body: Value,
+    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "read by a benchmark"))]
     pub(crate) bytes: usize,
 }
 

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod clock_jumps;
 mod config;

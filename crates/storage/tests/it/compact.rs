@@ -89,7 +89,7 @@ fn no_answer_changes_and_nothing_is_stored_twice() {
     assert_eq!(segments(directory.path()), ["00000001-00000005.seg"]);
     let check = |store: &SegmentStore| {
         assert!(answers(store, &queries) == before);
-        assert_eq!(store.ledgers().unwrap(), [ledger.clone()]);
+        assert_eq!(store.ledgers().unwrap(), std::slice::from_ref(&ledger));
         let now = store.stats().unwrap();
         assert_eq!((now.events, &now.days), (stats.events, &stats.days));
         assert_eq!((&now.selectors, &now.sites), (&stats.selectors, &stats.sites));

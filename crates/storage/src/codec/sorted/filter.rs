@@ -43,7 +43,7 @@ impl Key {
 
     fn bits(self) -> impl Iterator<Item = usize> {
         let spread = mix(self.0 ^ 0x5851_f42d_4c95_7f2d);
-        (0..PROBES).map(move |probe| ((spread >> (10 * probe)) & 0x3ff) as usize * BITS >> 10)
+        (0..PROBES).map(move |probe| (((spread >> (10 * probe)) & 0x3ff) as usize * BITS) >> 10)
     }
 
     /// Whether it may be in a stripe with this line; `None` when the line is damaged.
