@@ -5,6 +5,7 @@ mod alerts;
 mod anomalies;
 mod bad_input;
 mod basics;
+mod check;
 mod config;
 mod delivery;
 mod demo;
