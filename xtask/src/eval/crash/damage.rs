@@ -36,6 +36,8 @@ fn config() -> StorageConfig {
     StorageConfig {
         durability: Durability::Batch,
         segment_bytes: 4096,
+        // A thread of its own would make calls that no seed reproduces.
+        compact_in_background: false,
         ..StorageConfig::at(store_path())
     }
 }
