@@ -42,7 +42,7 @@ impl Default for RateConfig {
 /// not known about the usual share is part of the test, and a baseline that was lucky corrects
 /// itself instead of raising alarms for ever. Where a bad sample would exceed the threshold, the
 /// excess is given to the good branch (Fischer and Ramdas, "Improving the (approximate) sequential
-/// probability ratio test by avoiding overshoot", 2024). An update costs some 30 ns.
+/// probability ratio test by avoiding overshoot", 2024).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RateDetector {
     bad: f64,
