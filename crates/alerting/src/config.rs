@@ -1,4 +1,4 @@
-use crate::{ChannelsConfig, DeliveryConfig, Rule, duration_text, profile};
+use crate::{ChannelsConfig, DeliveryConfig, DetectionConfig, Rule, duration_text, profile};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct AlertingConfig {
     /// Selectors × sites that are watched at once, 1 to 1,000,000; operations of any further ones
     /// are counted, not watched.
     pub max_series: usize,
+    /// Detectors that need no thresholds.
+    pub detection: DetectionConfig,
 }
 
 impl Default for AlertingConfig {
@@ -45,6 +47,7 @@ impl Default for AlertingConfig {
             delivery: DeliveryConfig::default(),
             cooldown: None,
             max_series: 50_000,
+            detection: DetectionConfig::default(),
         }
     }
 }
@@ -138,6 +141,7 @@ impl AlertingConfig {
     /// # Errors
     /// TEL-004 with the rule's or channel's name, the field, what was found and what is allowed.
     pub fn validate(&self) -> Result<()> {
+        self.detection.validate()?;
         for (at, rule) in self.rules.iter().enumerate() {
             rule.validate()?;
             if self.rules[..at].iter().any(|other| other.id == rule.id) {

@@ -50,7 +50,7 @@ fn evidence(trail: &Trail) -> Evidence {
     }
 }
 
-fn now(attempts: &[Attempt]) -> Option<String> {
+pub(crate) fn now(attempts: &[Attempt]) -> Option<String> {
     let tries: Vec<_> = real(attempts)
         .map(|it| format!("{}: {}", named(it), it.outcome.as_str().replace('_', " ")))
         .collect();
@@ -200,7 +200,7 @@ fn verb(trail: &Trail) -> &'static str {
     }
 }
 
-fn cause(signal: Signal, attempts: &[Attempt]) -> Option<String> {
+pub(crate) fn cause(signal: Signal, attempts: &[Attempt]) -> Option<String> {
     let tried: Vec<_> = real(attempts).collect();
     let (first, last) = (tried.first()?, tried.last()?);
     let fault = matches!(
@@ -231,7 +231,7 @@ fn cause(signal: Signal, attempts: &[Attempt]) -> Option<String> {
     None
 }
 
-fn suggestion(alert: &Alert, signal: Signal, attempts: &[Attempt]) -> Option<String> {
+pub(crate) fn suggestion(alert: &Alert, signal: Signal, attempts: &[Attempt]) -> Option<String> {
     let works = |it: &&Attempt| it.outcome == AttemptOutcome::Accepted;
     let primary = real(attempts).next();
     let page = alert.evidence.url.as_deref().unwrap_or("the page");

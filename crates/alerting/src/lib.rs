@@ -8,6 +8,7 @@ mod channel;
 mod channels;
 mod config;
 mod delivery_config;
+mod detection;
 mod dispatch;
 mod duration_text;
 mod engine;
@@ -54,6 +55,7 @@ pub use channels::{
 pub use channels::{ServiceKind, ServiceNotifier};
 pub use config::{AlertingConfig, Profile, WebhookConfig};
 pub use delivery_config::{DeliveryConfig, GroupBy, Inhibition, Mute, Route};
+pub use detection::{DetectionConfig, DetectionEngine, DetectionMemory};
 pub use engine::ThresholdEngine;
 pub use log::LogNotifier;
 pub use matcher::AlertMatcher;

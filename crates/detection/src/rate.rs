@@ -99,6 +99,13 @@ impl RateDetector {
         self.open.is_some()
     }
 
+    /// Takes an open change as settled: what is usual stays what it was before, and another change
+    /// needs new evidence.
+    pub fn dismiss(&mut self) {
+        self.open = None;
+        self.sums.clear();
+    }
+
     fn test(&mut self, bad: bool, at: Timestamp, weight: f64, config: &RateConfig) -> Step {
         let usual = self.usual(config);
         let null = (usual * config.tolerance).min(0.99);

@@ -142,11 +142,15 @@ fn monitor(
     clock: &Arc<dyn Clock>,
     hooks: Vec<AlertHook>,
 ) -> Result<telemetry_alerting::AlertMonitor> {
-    use telemetry_alerting::{AlertMonitor, ThresholdEngine, channels};
+    use telemetry_alerting::{AlertMonitor, DetectionEngine, ThresholdEngine, channels};
     let engine = ThresholdEngine::new(&config.alerting)?;
     let mut builder = AlertMonitor::builder(engine, Arc::clone(state), Arc::clone(clock))
         .channels(channels(&config.alerting)?)
         .delivery(config.alerting.delivery.clone());
+    let detection = &config.alerting.detection;
+    if detection.false_alarms_per_day > 0.0 {
+        builder = builder.engine(DetectionEngine::new(detection, config.alerting.max_series)?);
+    }
     for hook in hooks {
         builder = builder.on_change(hook);
     }

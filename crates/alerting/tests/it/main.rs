@@ -5,6 +5,7 @@ mod clock_jumps;
 mod config;
 mod defaults;
 mod delivery;
+mod detection;
 mod handling;
 mod scene;
 #[cfg(feature = "webhook")]

@@ -1,0 +1,170 @@
+use std::sync::Arc;
+use telemetry_alerting::{AlertingConfig, DetectionConfig, DetectionEngine, DetectionMemory};
+use telemetry_interfaces::AlertEngine;
+use telemetry_models::{
+    AlertAction, AlertRequest, AlertState, AlertTransition, Event, EventId, OperationKind, Outcome,
+    PageContext, ResolutionMethod, SelectorName, Signal, Timestamp,
+};
+
+const BUDGET: DetectionConfig = DetectionConfig { false_alarms_per_day: 0.1 };
+
+struct Scene {
+    engine: DetectionEngine,
+    number: u128,
+    changes: Vec<AlertTransition>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let engine = DetectionEngine::new(&BUDGET, 100).expect("a valid budget");
+        Self { engine, number: 0, changes: Vec::new() }
+    }
+
+    /// One operation a second, each on a page of its own unless `page` names one.
+    fn operation(&mut self, selector: &str, outcome: Outcome, page: Option<&str>) {
+        self.number += 1;
+        let mut event = Event::new(
+            EventId::from_u128(self.number),
+            SelectorName::new(selector).expect("not blank"),
+            Timestamp::from_millis(1_700_000_000_000 + 1000 * self.number as i64),
+            OperationKind::Resolution,
+            outcome,
+        );
+        let own = format!("https://shop.test/{}", self.number);
+        event.page = Some(Arc::new(PageContext::at(page.unwrap_or(&own))));
+        event.selector_version = Some(1);
+        self.engine.observe(&[event], &mut self.changes);
+    }
+
+    fn fired(&self) -> Vec<&AlertTransition> {
+        self.changes.iter().filter(|it| it.alert.state == AlertState::Firing).collect()
+    }
+}
+
+#[test]
+fn a_rise_that_no_window_sees_is_found_and_dated() {
+    let mut scene = Scene::new();
+    let mut rng = fastrand::Rng::with_seed(5);
+    for (share, operations) in [(0.01, 5_000), (0.1, 600)] {
+        for _ in 0..operations {
+            let bad = rng.f64() < share;
+            let outcome = if bad { Outcome::Timeout } else { Outcome::Success };
+            scene.operation("shop.price", outcome, None);
+        }
+        assert!(share > 0.05 || scene.fired().is_empty());
+    }
+    let fired = scene.fired();
+    assert_eq!(fired.len(), 1, "faults that are timeouts are announced as such, once");
+    let alert = &fired[0].alert;
+    assert_eq!((alert.signal, &*alert.rule), (Signal::TimeoutRate, "detected-timeout-rate"));
+    let onset = alert.since.as_millis() - 1_700_000_000_000;
+    assert!((4_950_000..5_060_000).contains(&onset), "dated {onset} ms");
+    assert!(!alert.evidence.events.is_empty());
+    assert!(alert.summary.contains("usual, learned from"), "{}", alert.summary);
+}
+
+#[test]
+fn retries_on_one_page_and_faults_of_the_environment_are_no_evidence() {
+    let mut scene = Scene::new();
+    for _ in 0..500 {
+        scene.operation("shop.price", Outcome::Success, None);
+    }
+    for _ in 0..9 {
+        scene.operation("shop.price", Outcome::NotFound, Some("https://shop.test/one"));
+    }
+    for _ in 0..50 {
+        scene.operation("shop.price", Outcome::Blocked, None);
+    }
+    assert!(scene.changes.is_empty(), "{:?}", scene.changes);
+}
+
+#[test]
+fn tells_one_selector_from_the_whole_page() {
+    for (broken, says) in [(1, "still work"), (4, "redesigned")] {
+        let mut scene = Scene::new();
+        let names = ["shop.price", "shop.title", "shop.stock", "shop.image"];
+        for visit in 0..60 {
+            for (at, name) in names.iter().enumerate() {
+                let bad = visit >= 50 && at < broken;
+                let outcome = if bad { Outcome::NotFound } else { Outcome::Success };
+                scene.operation(name, outcome, None);
+            }
+        }
+        let fired = scene.fired();
+        assert_eq!(fired.len(), broken);
+        for change in fired {
+            let cause = change.alert.likely_cause.as_deref().expect("there is a comparison");
+            assert!(cause.contains(says), "{cause}");
+        }
+    }
+}
+
+#[test]
+fn goes_on_after_a_restart_and_resolves_what_was_open() {
+    let mut scene = Scene::new();
+    for visit in 0..110 {
+        let outcome = if visit < 100 { Outcome::Success } else { Outcome::NotFound };
+        scene.operation("shop.price", outcome, None);
+    }
+    let stored = serde_json::to_string(&scene.engine.remember()).expect("plain data");
+    let open = scene.engine.open();
+    assert_eq!(open.len(), 1);
+
+    let mut later = Scene { number: scene.number, ..Scene::new() };
+    let memories: Vec<DetectionMemory> = serde_json::from_str(&stored).expect("what was written");
+    later.engine.recall(memories);
+    later.engine.restore(open);
+    later.operation("shop.price", Outcome::NotFound, None);
+    assert!(later.changes.is_empty(), "nothing is announced twice");
+    for _ in 0..10 {
+        later.operation("shop.price", Outcome::Success, None);
+    }
+    let states: Vec<_> = later.changes.iter().map(|it| it.alert.state).collect();
+    assert_eq!(states, [AlertState::Resolved]);
+}
+
+#[test]
+fn an_alert_ended_by_hand_comes_back_on_new_evidence_only() {
+    let mut scene = Scene::new();
+    for visit in 0..110 {
+        let outcome = if visit < 100 { Outcome::Success } else { Outcome::NotFound };
+        scene.operation("shop.price", outcome, None);
+    }
+    let alert = scene.engine.open().remove(0);
+    let request = AlertRequest {
+        alert: alert.id.clone(),
+        action: AlertAction::Resolve { method: ResolutionMethod::Manual },
+        at: alert.updated_at,
+        by: "ann".into(),
+        why: None,
+    };
+    let changes = &mut scene.changes;
+    scene.engine.handle(&request, changes).expect("the detectors' alert").expect("it is open");
+    assert!(scene.engine.open().is_empty());
+    scene.operation("shop.price", Outcome::NotFound, None);
+    assert_eq!(scene.fired().len(), 1, "one more fault is not enough");
+    for _ in 0..10 {
+        scene.operation("shop.price", Outcome::NotFound, None);
+    }
+    assert_eq!(scene.fired().len(), 2);
+}
+
+#[test]
+fn another_version_of_the_memory_is_learned_anew() {
+    let mut scene = Scene::new();
+    scene.operation("shop.price", Outcome::Success, None);
+    let text = serde_json::to_string(&scene.engine.remember()).expect("plain data");
+    let newer = text.replace("\"version\":1", "\"version\":2");
+    let memories: Vec<DetectionMemory> = serde_json::from_str(&newer).expect("same form");
+    let mut later = Scene::new();
+    later.engine.recall(memories);
+    assert!(later.engine.remember().is_empty());
+}
+
+#[test]
+fn the_budget_has_a_range() {
+    let mut config = AlertingConfig::default();
+    config.detection.false_alarms_per_day = -1.0;
+    let error = config.validate().expect_err("below zero");
+    assert!(error.to_string().contains("0 to 1000"), "{error}");
+}
