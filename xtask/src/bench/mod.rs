@@ -35,6 +35,11 @@ mod run;
 #[path = "elsewhere.rs"]
 mod run;
 #[cfg(feature = "bench")]
+mod store;
+#[cfg(not(feature = "bench"))]
+#[path = "store_elsewhere.rs"]
+mod store;
+#[cfg(feature = "bench")]
 mod wire;
 
 use crate::process::cargo;
@@ -54,6 +59,8 @@ pub(crate) enum Bench {
     Concurrent(Options),
     /// Statistics of 30 days out of rollups, beside those out of the events.
     Rollup(Options),
+    /// The event stores beside SQLite and redb: appending, size, questions, full scan, rollups.
+    Store(store::Options),
     /// What evaluating alert rules costs an event, and what they hold of a selector.
     Alerting(Options),
     /// How long an alert takes to its receiver, and what becomes of 100,000 alerts at once.
