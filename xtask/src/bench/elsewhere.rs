@@ -1,6 +1,6 @@
 //! This build holds no benchmarks.
 
-use super::{Bench, Options};
+use super::{Bench, Options, StoreOptions};
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ pub(super) fn run(_workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         | Bench::Overhead(Options { json })
         | Bench::Concurrent(Options { json })
         | Bench::Rollup(Options { json })
+        | Bench::Store(StoreOptions { json, large: _ })
         | Bench::Alerting(Options { json })
         | Bench::Delivery(Options { json }) => *json,
         Bench::Storm(_) => false,

@@ -36,9 +36,6 @@ mod run;
 mod run;
 #[cfg(feature = "bench")]
 mod store;
-#[cfg(not(feature = "bench"))]
-#[path = "store_elsewhere.rs"]
-mod store;
 #[cfg(feature = "bench")]
 mod wire;
 
@@ -60,7 +57,7 @@ pub(crate) enum Bench {
     /// Statistics of 30 days out of rollups, beside those out of the events.
     Rollup(Options),
     /// The event stores beside SQLite and redb: appending, size, questions, full scan, rollups.
-    Store(store::Options),
+    Store(StoreOptions),
     /// What evaluating alert rules costs an event, and what they hold of a selector.
     Alerting(Options),
     /// How long an alert takes to its receiver, and what becomes of 100,000 alerts at once.
@@ -75,6 +72,17 @@ pub(crate) struct Options {
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct StoreOptions {
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Also ask one hour out of 20 million events (some minutes and 2 GB more)
+    #[arg(long)]
+    pub(crate) large: bool,
 }
 
 /// Runs a benchmark. What it needs beside the product (the libraries compared with, an allocator

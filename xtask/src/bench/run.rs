@@ -11,7 +11,7 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Overhead(options) => (overhead::run(workspace)?, options.json),
         Bench::Concurrent(options) => (concurrent::run()?, options.json),
         Bench::Rollup(options) => (rollup::run()?, options.json),
-        Bench::Store(options) => (store::run(options)?, options.json()),
+        Bench::Store(options) => (store::run(options.large)?, options.json),
         Bench::Alerting(options) => (alerting::run()?, options.json),
         Bench::Delivery(options) => (delivery::run()?, options.json),
         Bench::Storm(arguments) => {

@@ -17,23 +17,6 @@ use telemetry_runtime::storage::{JsonStore, SegmentStore, StorageConfig};
 const BATCH: usize = 4096;
 const ROUNDS: usize = 9;
 
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// Print the figures as JSON
-    #[arg(long)]
-    json: bool,
-
-    /// Also ask one hour out of 20 million events (about 4 minutes and 2 GB more)
-    #[arg(long)]
-    large: bool,
-}
-
-impl Options {
-    pub(super) fn json(&self) -> bool {
-        self.json
-    }
-}
-
 /// What one store did with the stream.
 struct Row {
     name: &'static str,
@@ -45,7 +28,7 @@ struct Row {
     scan: f64,
 }
 
-pub(super) fn run(options: &Options) -> Result<Figures> {
+pub(super) fn run(is_large: bool) -> Result<Figures> {
     let folder = tempfile::tempdir()?;
     let question = stream::question(1, 24)?;
     let json = json_lines(&folder.path().join("json"), &question)?;
@@ -88,7 +71,7 @@ pub(super) fn run(options: &Options) -> Result<Figures> {
     figures.tables.extend(statistics.tables);
     figures.bars.extend(statistics.bars);
     figures.notes.extend(statistics.notes);
-    if options.large {
+    if is_large {
         large(&folder.path().join("large"), &mut figures)?;
     }
     Ok(figures)
