@@ -41,4 +41,4 @@ pub use summary::{
 pub use timeline::{Bucket, Moments, Timeline};
 pub use trend::{MIN_TREND_VALUES, Trend, trend};
 pub use wilson::{Interval, Z_95, wilson};
-pub use window::{Sample, SignalWindow, WindowLimits, aggregate_of};
+pub use window::{Sample, SignalWindow, WindowLimits, aggregate_in, aggregate_of};

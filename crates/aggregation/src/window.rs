@@ -142,13 +142,20 @@ pub fn aggregate_of(values: impl Iterator<Item = f64>, aggregate: Aggregate) -> 
         }
         Aggregate::Count => values.filter(|value| *value != 0.0).count() as f64,
         Aggregate::P50 | Aggregate::P90 | Aggregate::P95 | Aggregate::P99 => {
-            let mut sorted: Vec<f64> = values.collect();
-            let share = aggregate.quantile().unwrap_or(0.5);
-            let rank = (share * sorted.len() as f64).ceil() as usize;
-            let at = rank.clamp(1, sorted.len()) - 1;
-            *sorted.select_nth_unstable_by(at, f64::total_cmp).1
+            return aggregate_in(&mut values.collect::<Vec<f64>>(), aggregate);
         }
     })
+}
+
+/// Values as one value, like [`aggregate_of`]; takes no memory, and leaves the values in another
+/// order.
+pub fn aggregate_in(values: &mut [f64], aggregate: Aggregate) -> Option<f64> {
+    let Some(share) = aggregate.quantile() else {
+        return aggregate_of(values.iter().copied(), aggregate);
+    };
+    let rank = (share * values.len() as f64).ceil() as usize;
+    let at = rank.clamp(1, values.len().max(1)) - 1;
+    (at < values.len()).then(|| *values.select_nth_unstable_by(at, f64::total_cmp).1)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use crate::engine_time::EngineTime;
-use crate::{explain, slot::fingerprint};
+use crate::{explain, occurrence::fingerprint};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;

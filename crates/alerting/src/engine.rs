@@ -1,15 +1,15 @@
 use crate::grade::Breadth;
-use crate::machine::Timing;
 use crate::memory::SeriesMemory;
-use crate::slot::{Moment, Slot};
-use crate::{AlertingConfig, NoData, Rule, engine_time::EngineTime};
+use crate::plan::Plan;
+use crate::series::{Moment, Room, Series};
+use crate::{AlertingConfig, Rule, engine_time::EngineTime};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry_interfaces::{AlertEngine, Error, Learned, Result};
 use telemetry_models::{
     Alert, AlertRequest, AlertSource, AlertState, AlertTransition, Event, Invalid,
-    ResolutionMethod, SelectorName, Signal, Timestamp,
+    ResolutionMethod, SelectorName, Timestamp,
 };
 
 /// Rules whose window is by time are looked at so often when no event comes.
@@ -19,17 +19,24 @@ const LEARNED_EVERY: Duration = Duration::from_secs(60);
 
 /// Evaluates threshold rules, event by event.
 ///
-/// Each selector on each site has its own windows, baselines and state for every rule that covers
-/// it; which rules those are is decided once. An event costs time proportional to the rules that
-/// cover its selector and to their windows. Time comes from the events' timestamps and from
-/// [`tick`](AlertEngine::tick); nothing reads a clock.
+/// Which rules cover a selector on a site is decided once, and worked out once for all selectors
+/// that the same rules cover. An event costs time proportional to the windows that these rules look
+/// at, not to the rules, and nothing is allocated for one that is all right. Time comes from the
+/// events' timestamps and from [`tick`](AlertEngine::tick); nothing reads a clock.
 #[derive(Debug)]
 pub struct ThresholdEngine {
-    rules: Vec<RuleInForce>,
+    rules: Vec<Arc<Rule>>,
+    plans: HashMap<Vec<usize>, Arc<Plan>>,
     cooldown: Duration,
     max_series: usize,
-    names: HashMap<Arc<str>, Vec<OnSite>>,
+    /// The series made first for each selector name; the others follow in `next`.
+    names: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
+    /// The next series of the same selector on another site.
+    next: Vec<Option<usize>>,
     series: Vec<Series>,
+    /// Series that time alone may change.
+    waiting: Vec<usize>,
+    room: Room,
     untracked: u64,
     time: EngineTime,
     idle_at: Timestamp,
@@ -48,26 +55,6 @@ struct Site {
     open: HashMap<usize, u32>,
 }
 
-/// A site and the index of a selector's series on it.
-type OnSite = (Option<Arc<str>>, usize);
-
-#[derive(Debug)]
-struct RuleInForce {
-    rule: Rule,
-    unless: Vec<usize>,
-}
-
-/// A selector on a site.
-#[derive(Debug)]
-struct Series {
-    selector: SelectorName,
-    site: Option<Arc<str>>,
-    version: Option<u32>,
-    slots: Vec<Slot>,
-    /// Whether it is among those that learned something.
-    learning: bool,
-}
-
 impl ThresholdEngine {
     /// An engine for the rules in force.
     ///
@@ -75,22 +62,16 @@ impl ThresholdEngine {
     /// TEL-004 when [`AlertingConfig::validate`] finds a fault.
     pub fn new(config: &AlertingConfig) -> Result<Self> {
         config.validate()?;
-        let rules = config.effective_rules();
-        let unless = |rule: &Rule| {
-            let blocks = |(_, other): &(usize, &Rule)| rule.unless_firing.contains(&other.id);
-            rules.iter().enumerate().filter(blocks).map(|(at, _)| at).collect()
-        };
-        let unless: Vec<Vec<usize>> = rules.iter().map(unless).collect();
         Ok(Self {
-            rules: rules
-                .into_iter()
-                .zip(unless)
-                .map(|(rule, unless)| RuleInForce { rule, unless })
-                .collect(),
+            rules: config.effective_rules().into_iter().map(Arc::new).collect(),
+            plans: HashMap::new(),
             cooldown: config.effective_cooldown(),
             max_series: config.max_series,
-            names: HashMap::new(),
+            names: HashMap::default(),
+            next: Vec::new(),
             series: Vec::new(),
+            waiting: Vec::new(),
+            room: Room::default(),
             untracked: 0,
             time: EngineTime::default(),
             idle_at: Timestamp::MIN,
@@ -102,7 +83,7 @@ impl ThresholdEngine {
 
     /// The rules in force.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().map(|it| &it.rule)
+        self.rules.iter().map(|it| &**it)
     }
 
     /// Selectors × sites that are watched.
@@ -115,33 +96,42 @@ impl ThresholdEngine {
         self.untracked
     }
 
-    /// Takes over alerts of an earlier run that are firing, recovering or resolved: they go on
-    /// under their id and are not announced again. One whose rule is gone is resolved at the next
-    /// tick.
+    fn moment(&self) -> Moment {
+        Moment { line: self.time.line(), shown: self.time.shown(), cooldown: self.cooldown }
+    }
+
+    /// Takes over alerts of an earlier run that are not closed: they go on under their id, their
+    /// timers from when they began, and are not announced again. One whose rule is gone ends at the
+    /// next tick.
     pub fn restore(&mut self, alerts: impl IntoIterator<Item = Alert>) {
         for alert in alerts {
-            if !(alert.state.is_open() || alert.state == AlertState::Resolved) {
+            if matches!(alert.state, AlertState::Inactive | AlertState::Closed) {
                 continue;
             }
-            let series = self.series_of(&alert.selector, alert.site.as_deref());
-            let slot = series.and_then(|series| {
-                let rules = &self.rules;
-                self.series[series]
-                    .slots
-                    .iter_mut()
-                    .find(|slot| rules[slot.rule].rule.id == alert.rule)
-            });
-            match slot {
-                Some(slot) => slot.adopt(&self.rules[slot.rule].rule, alert, self.time.line()),
-                None => self.orphans.push(alert),
+            let at = self.series_of(&alert.selector, alert.site.as_deref());
+            let entry = at.and_then(|at| self.series[at].plan.entry(&alert.rule));
+            let (Some(at), Some(entry)) = (at, entry) else {
+                self.orphans.push(alert);
+                continue;
+            };
+            let moment = self.moment();
+            let ago = moment.shown.since(alert.state_since.unwrap_or(alert.updated_at));
+            let series = &mut self.series[at];
+            if alert.state.is_open()
+                && let Some(site) = self.sites.get_mut(&series.site)
+            {
+                let rule = series.plan.entries[usize::from(entry)].at;
+                *site.open.entry(rule).or_default() += 1;
             }
+            series.with_slot(entry, moment, |slot, case| slot.adopt(case, alert, ago));
+            self.note_waiting(at);
         }
     }
 
     /// What the engine has learned of each selector, to be handed to
     /// [`recall`](Self::recall) in a later run. Ordered by selector and site.
     pub fn remember(&self) -> Vec<SeriesMemory> {
-        let mut memories: Vec<_> = self.series.iter().map(|it| self.memory(it)).collect();
+        let mut memories: Vec<_> = self.series.iter().map(SeriesMemory::of).collect();
         memories.sort_by(|a, b| (&a.selector, &a.site).cmp(&(&b.selector, &b.site)));
         memories
     }
@@ -158,82 +148,86 @@ impl ThresholdEngine {
         {
             self.learning.pop_front();
             self.series[at].learning = false;
-            memories.push(self.memory(&self.series[at]));
+            memories.push(SeriesMemory::of(&self.series[at]));
         }
         memories
-    }
-
-    fn memory(&self, series: &Series) -> SeriesMemory {
-        let id = |slot: &Slot| Arc::clone(&self.rules[slot.rule].rule.id);
-        let rules = series.slots.iter().map(|slot| (id(slot), crate::memory::of(slot)));
-        SeriesMemory {
-            selector: series.selector.clone(),
-            site: series.site.clone(),
-            version: series.version,
-            rules: rules.collect(),
-        }
     }
 
     /// Takes over what an earlier run has learned, for rules that are still in force.
     pub fn recall(&mut self, memories: impl IntoIterator<Item = SeriesMemory>) {
         for memory in memories {
-            let Some(at) = self.series_of(&memory.selector, memory.site.as_deref()) else {
-                continue;
-            };
-            let line = self.time.line();
-            let series = &mut self.series[at];
-            series.version = memory.version;
-            for slot in &mut series.slots {
-                let rule = &self.rules[slot.rule].rule;
-                if let Some(learned) = memory.rules.get(&rule.id) {
-                    crate::memory::into(slot, rule, learned, line);
-                }
+            if let Some(at) = self.series_of(&memory.selector, memory.site.as_deref()) {
+                let moment = self.moment();
+                memory.into(&mut self.series[at], moment);
             }
         }
     }
 
     /// The series of a selector on a site, made when it is new; `None` at the limit.
     fn series_of(&mut self, selector: &SelectorName, site: Option<&str>) -> Option<usize> {
-        if let Some(sites) = self.names.get(selector.as_str())
-            && let Some((_, at)) = sites.iter().find(|(known, _)| known.as_deref() == site)
-        {
-            return Some(*at);
+        let first = self.names.get(selector.as_str()).copied();
+        let (mut known, mut last) = (first, None);
+        while let Some(at) = known {
+            if self.series[at].site.as_deref() == site {
+                return Some(at);
+            }
+            (known, last) = (self.next[at], Some(at));
         }
         if self.series.len() >= self.max_series {
             return None;
         }
-        let begun = self.time.line();
-        let covering =
-            self.rules.iter().enumerate().filter(|(_, it)| it.rule.covers(selector.as_str(), site));
-        let slots = covering.map(|(at, it)| Slot::new(at, &it.rule, begun)).collect();
-        let site: Option<Arc<str>> = site.map(Into::into);
-        let at = self.series.len();
-        self.names.entry(selector.shared()).or_default().push((site.clone(), at));
+        let (at, begun) = (self.series.len(), self.time.line());
+        let plan = self.plan(selector.as_str(), site);
+        let site: Option<Arc<str>> = site.map(|site| self.shared_site(site));
+        match last {
+            Some(last) => self.next[last] = Some(at),
+            None => drop(self.names.insert(selector.shared(), at)),
+        }
+        self.next.push(None);
         self.sites.entry(site.clone()).or_default().watched += 1;
-        let selector = selector.clone();
-        self.series.push(Series { selector, site, version: None, slots, learning: false });
+        self.series.push(Series::new(selector.clone(), site, plan, begun));
         Some(at)
+    }
+
+    /// The text of a site, held once for all its selectors.
+    fn shared_site(&self, site: &str) -> Arc<str> {
+        let wanted: Option<Arc<str>> = Some(site.into());
+        let known = self.sites.get_key_value(&wanted).and_then(|(known, _)| known.clone());
+        known.or(wanted).unwrap_or_default()
+    }
+
+    fn plan(&mut self, selector: &str, site: Option<&str>) -> Arc<Plan> {
+        let rules = self.rules.iter().enumerate();
+        let covering: Vec<usize> =
+            rules.filter(|(_, rule)| rule.covers(selector, site)).map(|(at, _)| at).collect();
+        if let Some(plan) = self.plans.get(&covering) {
+            return Arc::clone(plan);
+        }
+        let rules: Vec<_> = covering.iter().map(|at| (*at, Arc::clone(&self.rules[*at]))).collect();
+        let plan = Arc::new(Plan::new(&rules));
+        self.plans.insert(covering, Arc::clone(&plan));
+        plan
     }
 
     /// Keeps count of how much of each site is affected, and tells new alerts.
     fn broaden(
-        rules: &[RuleInForce],
         sites: &mut HashMap<Option<Arc<str>>, Site>,
         series: &mut Series,
         changes: &mut [AlertTransition],
     ) {
         for change in changes {
             let (from, to) = (change.from.is_open(), change.alert.state.is_open());
-            let slot =
-                series.slots.iter_mut().find(|it| *rules[it.rule].rule.id == *change.alert.rule);
-            let (true, Some(slot)) = (from != to, slot) else { continue };
+            let entry = series.plan.entry(&change.alert.rule);
+            let (true, Some(entry)) = (from != to, entry) else { continue };
             let Some(site) = sites.get_mut(&series.site) else { continue };
-            let open = site.open.entry(slot.rule).or_default();
+            let rule = &series.plan.entries[usize::from(entry)];
+            let open = site.open.entry(rule.at).or_default();
             *open = if to { *open + 1 } else { open.saturating_sub(1) };
             let breadth = Breadth { open: *open, watched: site.watched };
+            let slot = series.slots.iter_mut().find(|it| it.has(&change.alert.id));
             if to
-                && slot.has(&change.alert.id)
-                && let Some(alert) = slot.broaden(&rules[slot.rule].rule, breadth)
+                && let Some(slot) = slot
+                && let Some(alert) = slot.broaden(&rule.rule, breadth)
             {
                 change.alert.severity = alert.severity;
                 change.alert.factors.clone_from(&alert.factors);
@@ -241,39 +235,31 @@ impl ThresholdEngine {
         }
     }
 
-    fn evaluate(
-        rules: &[RuleInForce],
-        series: &mut Series,
-        cooldown: Duration,
-        time: EngineTime,
-        event: Option<&Event>,
-        changes: &mut Vec<AlertTransition>,
-    ) {
-        for at in 0..series.slots.len() {
-            let RuleInForce { rule, unless } = &rules[series.slots[at].rule];
-            let muted = !unless.is_empty()
-                && !series.slots[at].is_open()
-                && series.slots.iter().any(|slot| slot.speaks() && unless.contains(&slot.rule));
-            let slot = &mut series.slots[at];
-            let moment = Moment {
-                selector: &series.selector,
-                site: series.site.as_ref(),
-                line: time.line(),
-                shown: time.shown(),
-                timing: Timing { hold: rule.hold, keep: rule.keep_firing_for, cooldown },
-            };
-            if muted {
-                slot.mute(rule, moment, changes);
-                continue;
-            }
-            match event.map(|event| (event, rule.signal.of(event))) {
-                Some((event, Some(value))) => slot.observe(rule, event, value, moment),
-                Some((_, None)) if rule.within.is_none() && !slot.is_waiting() => continue,
-                _ => {}
-            }
-            slot.evaluate(rule, moment, changes);
+    fn note_waiting(&mut self, at: usize) {
+        if self.series[at].waiting && !self.series[at].listed {
+            self.series[at].listed = true;
+            self.waiting.push(at);
         }
     }
+
+    fn end_orphans(&mut self, changes: &mut Vec<AlertTransition>) {
+        let at = self.time.shown();
+        for alert in self.orphans.drain(..) {
+            changes.push(end_of(alert, at));
+        }
+    }
+}
+
+/// The end of an alert whose rule is gone; one that never fired leaves nothing behind.
+pub(crate) fn end_of(mut alert: Alert, at: Timestamp) -> AlertTransition {
+    let pending = alert.state == AlertState::Pending;
+    let to = if pending { AlertState::Inactive } else { AlertState::Closed };
+    let from = std::mem::replace(&mut alert.state, to);
+    if alert.resolved_at.is_none() && !pending {
+        alert.resolve(ResolutionMethod::RuleRemoved, at);
+    }
+    (alert.updated_at, alert.state_since) = (at, Some(at));
+    AlertTransition::new(from, at, alert)
 }
 
 impl AlertEngine for ThresholdEngine {
@@ -288,59 +274,53 @@ impl AlertEngine for ThresholdEngine {
                 self.untracked += 1;
                 continue;
             };
+            let moment = self.moment();
             let series = &mut self.series[at];
             if !series.learning {
                 series.learning = true;
-                self.learning.push_back((self.time.line(), at));
+                self.learning.push_back((moment.line, at));
             }
-            if event.selector_version > series.version {
-                if series.version.is_some() {
-                    series.slots.iter_mut().for_each(Slot::definition_changed);
-                }
-                series.version = event.selector_version;
-            }
-            let (rules, cooldown, time) = (&self.rules, self.cooldown, self.time);
             let before = changes.len();
-            Self::evaluate(rules, series, cooldown, time, Some(event), changes);
-            Self::broaden(&self.rules, &mut self.sites, series, &mut changes[before..]);
+            series.observe(event, moment, &mut self.room, changes);
+            if changes.len() > before {
+                Self::broaden(&mut self.sites, series, &mut changes[before..]);
+            }
+            self.note_waiting(at);
         }
     }
 
     fn tick(&mut self, now: Timestamp, changes: &mut Vec<AlertTransition>) {
         self.time.tick(now);
-        for mut alert in self.orphans.drain(..) {
-            let at = self.time.shown();
-            let from = std::mem::replace(&mut alert.state, AlertState::Closed);
-            if alert.resolved_at.is_none() {
-                alert.resolve(ResolutionMethod::RuleRemoved, at);
-            }
-            alert.updated_at = at;
-            changes.push(AlertTransition::new(from, at, alert));
+        self.end_orphans(changes);
+        let moment = self.moment();
+        let idle =
+            moment.line.since(self.idle_at) >= IDLE_EVALUATION || self.idle_at == Timestamp::MIN;
+        let mut due = std::mem::take(&mut self.waiting);
+        for at in &due {
+            self.series[*at].listed = false;
         }
-        let line = self.time.line();
-        let idle = line.since(self.idle_at) >= IDLE_EVALUATION || self.idle_at == Timestamp::MIN;
         if idle {
-            self.idle_at = line;
+            self.idle_at = moment.line;
+            let timed = |series: &Series| !series.plan.is_still() && !series.waiting;
+            let series = self.series.iter().enumerate();
+            due.extend(series.filter(|(_, series)| timed(series)).map(|(at, _)| at));
         }
-        for series in &mut self.series {
-            let timed = |slot: &Slot| {
-                let rule = &self.rules[slot.rule].rule;
-                (rule.within.is_some()
-                    && (!slot.window.is_empty() || rule.signal == Signal::Frequency))
-                    || matches!(rule.no_data, NoData::AlertAfter(_))
-            };
-            let due = series.slots.iter().any(|slot| slot.is_waiting() || (idle && timed(slot)));
-            if due {
-                let before = changes.len();
-                Self::evaluate(&self.rules, series, self.cooldown, self.time, None, changes);
-                Self::broaden(&self.rules, &mut self.sites, series, &mut changes[before..]);
+        due.sort_unstable();
+        for at in due {
+            let series = &mut self.series[at];
+            series.waiting = false;
+            let before = changes.len();
+            series.tick(moment, idle, &mut self.room, changes);
+            if changes.len() > before {
+                Self::broaden(&mut self.sites, series, &mut changes[before..]);
             }
+            self.note_waiting(at);
         }
     }
 
     fn open(&self) -> Vec<Alert> {
         let slots = self.series.iter().flat_map(|series| &series.slots);
-        slots.filter_map(Slot::alert).cloned().collect()
+        slots.filter_map(|slot| slot.alert()).cloned().collect()
     }
 
     fn restore(&mut self, alerts: Vec<Alert>) -> Vec<Alert> {
@@ -355,9 +335,17 @@ impl AlertEngine for ThresholdEngine {
         request: &AlertRequest,
         changes: &mut Vec<AlertTransition>,
     ) -> Option<std::result::Result<(), Invalid>> {
-        let mut slots = self.series.iter_mut().flat_map(|series| &mut series.slots);
-        let slot = slots.find(|slot| slot.has(&request.alert))?;
-        Some(slot.handle(request, self.time.line(), changes))
+        let has = |series: &Series| {
+            let slot = series.slots.iter().find(|slot| slot.has(&request.alert))?;
+            Some(slot.entry)
+        };
+        let (at, entry) =
+            self.series.iter().enumerate().find_map(|(at, it)| Some((at, has(it)?)))?;
+        let moment = self.moment();
+        let done = self.series[at]
+            .with_slot(entry, moment, |slot, case| slot.handle(request, case, changes));
+        self.note_waiting(at);
+        Some(done)
     }
 
     fn learned(&mut self, all: bool, limit: usize) -> Vec<Learned> {

@@ -1,7 +1,7 @@
 //! Words about an alert: what happened, why probably, what to try.
 
-use crate::slot::Reading;
-use crate::trail::Trail;
+use crate::reading::Reading;
+use crate::trail::View;
 use crate::{Against, Rule, template};
 use telemetry_models::{
     Aggregate, Alert, AlertReason, Attempt, AttemptOutcome, Evidence, Outcome, Signal,
@@ -12,7 +12,7 @@ use telemetry_models::{
 const MAX_EVENTS: usize = 10;
 
 /// Fills in everything about an alert that is words or evidence.
-pub(crate) fn explain(alert: &mut Alert, rule: &Rule, trail: &Trail, reading: Reading) {
+pub(crate) fn explain(alert: &mut Alert, rule: &Rule, trail: &View<'_>, reading: Reading) {
     alert.evidence = evidence(trail);
     alert.last_good = trail.last_good(reading.baseline);
     alert.summary = match &rule.summary {
@@ -36,16 +36,15 @@ pub(crate) fn explain(alert: &mut Alert, rule: &Rule, trail: &Trail, reading: Re
     alert.suggestion = suggestion(alert, rule.signal, attempts);
 }
 
-fn evidence(trail: &Trail) -> Evidence {
-    let bad = trail.bad_ones();
+fn evidence(trail: &View<'_>) -> Evidence {
+    let bad = trail.bad();
     let skipped = bad.len().saturating_sub(MAX_EVENTS);
     Evidence {
         events: bad.iter().skip(skipped).map(|it| it.event.clone()).collect(),
         url: trail.scene().and_then(|scene| scene.url.clone()),
-        before: trail.before().and_then(|(good, _)| {
-            let (kind, text) = good.winner.as_ref()?;
-            Some(format!("{} won", strategy(kind, text.as_deref())))
-        }),
+        before: trail
+            .winner_before()
+            .map(|(kind, text)| format!("{} won", strategy(kind, text.as_deref()))),
         now: trail.scene().and_then(|scene| now(&scene.attempts)),
     }
 }
@@ -97,7 +96,7 @@ pub(crate) fn quantity(signal: Signal, value: f64) -> String {
     }
 }
 
-fn sentence(alert: &Alert, rule: &Rule, trail: &Trail, reading: Reading) -> String {
+fn sentence(alert: &Alert, rule: &Rule, trail: &View<'_>, reading: Reading) -> String {
     let (selector, signal, n) = (&alert.selector, rule.signal, alert.samples);
     let show = |value| quantity(signal, value);
     let aggregate = rule.aggregate();
@@ -183,8 +182,8 @@ fn clock(at: Timestamp, today: Timestamp) -> String {
     }
 }
 
-fn verb(trail: &Trail) -> &'static str {
-    let mut outcomes = trail.bad_ones().iter().map(|bad| bad.outcome);
+fn verb(trail: &View<'_>) -> &'static str {
+    let mut outcomes = trail.bad().iter().map(|bad| bad.outcome);
     let Some(first) = outcomes.next() else { return "fails" };
     if !outcomes.all(|outcome| outcome == first) {
         return "fails";

@@ -1,7 +1,7 @@
 //! How severe an alert is, and why.
 
 use crate::Rule;
-use crate::slot::Reading;
+use crate::reading::Reading;
 use telemetry_aggregation::{Z_95, wilson};
 use telemetry_models::{Aggregate, Alert, Comparison, Severity, SeverityFactor};
 
@@ -29,7 +29,7 @@ fn factor(name: &str, found: String, points: i8) -> SeverityFactor {
 
 /// Severity and factors by what one selector shows.
 pub(crate) fn grade(rule: &Rule, reading: Reading) -> (Severity, Vec<SeverityFactor>) {
-    let by_steps = rule.severity_of(reading.level());
+    let by_steps = rule.severity_of(reading.level);
     let mut factors = vec![factor("rule", format!("{} at least", rule.severity), 0)];
     if by_steps > rule.severity {
         factors.push(factor("step", format!("the value reaches {by_steps}"), 0));
@@ -62,7 +62,7 @@ fn raised(severity: Severity, points: i8) -> Severity {
 }
 
 fn effect(rule: &Rule, reading: Reading) -> (String, bool) {
-    let (value, threshold) = (reading.value(), reading.threshold());
+    let (value, threshold) = (reading.value, reading.threshold);
     let high = matches!(rule.comparison, Comparison::Above | Comparison::AtLeast);
     if rule.signal.is_share() && rule.aggregate() != Aggregate::Count {
         let worst = if high { 1.0 } else { 0.0 };
@@ -81,11 +81,11 @@ fn short(value: f64) -> f64 {
 }
 
 fn evidence(rule: &Rule, reading: Reading) -> (String, bool) {
-    let n = reading.samples();
+    let n = reading.samples;
     if !rule.signal.is_share() || rule.aggregate() != Aggregate::Rate {
         return (format!("{n} operations"), n >= STRONG_EVIDENCE);
     }
-    let hits = (reading.value() * n as f64).round() as u64;
+    let hits = (reading.value * n as f64).round() as u64;
     let sure = wilson(hits, n as u64, Z_95).map_or(String::new(), |it| {
         format!(", surely {:.0} to {:.0} %", it.low * 100.0, it.high * 100.0)
     });

@@ -1,13 +1,11 @@
 //! What the engine has learned, in a form that can be kept.
 
-use crate::Rule;
-use crate::slot::Slot;
+use crate::series::{Moment, Series};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use telemetry_aggregation::Sample;
 use telemetry_interfaces::{Learned, Result};
-use telemetry_models::{LastGood, SelectorName, StrategyKind, Timestamp};
+use telemetry_models::{LastGood, SelectorName, StrategyKind};
 
 /// What was learned of one selector on one site: so that a program that runs for a minute every
 /// night still knows what used to be normal.
@@ -19,17 +17,23 @@ pub struct SeriesMemory {
     pub site: Option<Arc<str>>,
     /// Newest version of the selector's definition.
     pub version: Option<u32>,
+    /// By signal: the samples that windows and baselines reach back to, oldest first.
+    #[serde(default)]
+    pub signals: BTreeMap<Arc<str>, Vec<f64>>,
     /// By rule id.
+    #[serde(default)]
     pub rules: BTreeMap<Arc<str>, RuleMemory>,
 }
 
-/// What one rule has learned: values, oldest first, and the last operation that was all right.
+/// What one rule has learned that is not simply what the signal's samples tell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuleMemory {
-    /// Samples in the window; empty when the window is by time.
-    pub window: Vec<f64>,
-    /// Samples that left it.
-    pub past: Vec<f64>,
+    /// Samples in the window, when that is less than the rule's window could hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u64>,
+    /// Samples of its own baseline, oldest first, when they are not those before the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past: Option<Vec<f64>>,
     /// The last operation that was all right, and how many were until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGood>,
@@ -39,6 +43,56 @@ pub struct RuleMemory {
 }
 
 impl SeriesMemory {
+    /// What is known of a selector.
+    pub(crate) fn of(series: &Series) -> Self {
+        let plan = &series.plan;
+        let mut signals = BTreeMap::new();
+        for (of, feed) in plan.feeds.iter().zip(&series.feeds) {
+            let samples = feed.values(feed.first(of.depth)..feed.total()).collect();
+            signals.insert(of.signal.as_str().into(), samples);
+        }
+        let mut rules: BTreeMap<Arc<str>, RuleMemory> = BTreeMap::new();
+        for (of, trail) in plan.trails.iter().zip(&series.trails) {
+            let rule = of.entries.first().and_then(|at| plan.entries.get(usize::from(*at)));
+            if let (Some(it), Some((last_good, winner))) = (rule, trail.remember(series.latest())) {
+                let memory = rules.entry(Arc::clone(&it.rule.id)).or_default();
+                (memory.last_good, memory.winner) = (Some(last_good), winner);
+            }
+        }
+        for slot in &series.slots {
+            let it = &plan.entries[usize::from(slot.entry)];
+            let total = series.feeds[usize::from(it.feed)].total();
+            let memory = rules.entry(Arc::clone(&it.rule.id)).or_default();
+            memory.window = (slot.from > 0).then(|| total - slot.from);
+            memory.past = slot.past.as_ref().map(|past| past.samples().collect());
+        }
+        let (selector, site) = (series.selector.clone(), series.site.clone());
+        Self { selector, site, version: series.version, signals, rules }
+    }
+
+    /// Hands it to a selector about which nothing is known yet.
+    pub(crate) fn into(self, series: &mut Series, moment: Moment) {
+        let plan = Arc::clone(&series.plan);
+        series.version = self.version;
+        for (at, of) in plan.feeds.iter().enumerate() {
+            if let Some(samples) = self.signals.get(of.signal.as_str()) {
+                series.recall(at, samples);
+            }
+        }
+        for (id, memory) in &self.rules {
+            let Some(entry) = plan.entry(id) else { continue };
+            if let Some(good) = &memory.last_good {
+                let trail = usize::from(plan.entries[usize::from(entry)].trail);
+                series.trails[trail].recall(good, memory.winner.as_ref());
+            }
+            if memory.window.is_some() || memory.past.is_some() {
+                series.with_slot(entry, moment, |slot, case| {
+                    slot.recall(memory.window, memory.past.as_deref(), case);
+                });
+            }
+        }
+    }
+
     /// The document it is kept as.
     pub(crate) fn to_learned(&self) -> Option<Learned> {
         let key = format!("{} {}", self.selector, self.site.as_deref().unwrap_or_default());
@@ -53,33 +107,5 @@ impl SeriesMemory {
 
     pub(crate) fn from_learned(learned: &Learned) -> Result<Self> {
         crate::book::read(crate::outbox::LEARNED, &learned.key, &learned.value)
-    }
-}
-
-pub(crate) fn of(slot: &Slot) -> RuleMemory {
-    let by_count = slot.window.limits().within.is_none();
-    let (last_good, winner) = slot.trail.remember().unzip();
-    RuleMemory {
-        window: slot.window.samples().filter(|_| by_count).map(|it| it.value).collect(),
-        past: slot.past.samples().collect(),
-        last_good,
-        winner: winner.flatten(),
-    }
-}
-
-pub(crate) fn into(slot: &mut Slot, rule: &Rule, memory: &RuleMemory, at: Timestamp) {
-    let capacity = crate::slot::capacity(rule);
-    if let Some(good) = &memory.last_good {
-        slot.trail.recall(good, memory.winner.as_ref());
-    }
-    for value in &memory.past {
-        slot.past.push(*value, capacity);
-    }
-    if rule.within.is_none() {
-        for value in &memory.window {
-            if let Some(left) = slot.window.push(Sample { at, value: *value }) {
-                slot.past.push(left.value, capacity);
-            }
-        }
     }
 }

@@ -2,6 +2,7 @@ use crate::DeliveryConfig;
 use crate::book::rows;
 use crate::channel::{Channel, RetryPolicy};
 use crate::dispatch::{Dispatcher, Figures, Work};
+use crate::engine::end_of;
 use crate::group::GroupRow;
 use crate::member::Member;
 use crate::outbox::{ALERTS, GROUPS, OUTBOX, learned_by};
@@ -13,10 +14,9 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use telemetry_interfaces::{
-    AlertEngine, Clock, Code, Error, ErrorKind, EventConsumer, Health, Learned, Result,
-    StateChange, StateStore,
+    AlertEngine, Clock, Code, Error, ErrorKind, EventConsumer, Health, Learned, Result, StateStore,
 };
-use telemetry_models::{Alert, AlertState, AlertTransition, Event, ResolutionMethod, Timestamp};
+use telemetry_models::{Alert, AlertState, AlertTransition, Event, Timestamp};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// What one evaluation of time hands to the dispatcher of what was learned, in selectors x sites.
@@ -139,14 +139,6 @@ impl AlertMonitorBuilder {
             }
         }
         let alerts = readable(rows::<Alert>(&*self.state, ALERTS)?);
-        let dropped: Vec<_> = alerts
-            .iter()
-            .filter(|alert| alert.state == AlertState::Pending)
-            .map(|alert| StateChange::remove(ALERTS, alert.id.as_str()))
-            .collect();
-        if !dropped.is_empty() {
-            self.state.commit(&dropped)?;
-        }
         let targets = self.channels.iter().map(|channel| Target {
             name: channel.name().to_owned(),
             min_severity: channel.min_severity,
@@ -165,12 +157,8 @@ impl AlertMonitorBuilder {
         for engine in &mut self.engines {
             others = engine.restore(others);
         }
-        for mut alert in others.into_iter().filter(|alert| alert.state.is_open()) {
-            let from = std::mem::replace(&mut alert.state, AlertState::Closed);
-            alert.resolve(ResolutionMethod::RuleRemoved, now);
-            alert.updated_at = now;
-            changes.push(AlertTransition::new(from, now, alert));
-        }
+        let live = |alert: &Alert| alert.state.is_open() || alert.state == AlertState::Pending;
+        changes.extend(others.into_iter().filter(live).map(|alert| end_of(alert, now)));
         let left_over = readable(rows(&*self.state, OUTBOX)?);
 
         let figures = Arc::new(Figures::default());

@@ -252,6 +252,19 @@ impl Rule {
         self.min_samples.or(self.last).unwrap_or(3) as usize
     }
 
+    /// Samples of the baseline; 0 without one.
+    pub(crate) fn past_samples(&self) -> usize {
+        match self.against {
+            Against::Fixed => 0,
+            _ => self.baseline.as_ref().map_or(100, |baseline| baseline.samples) as usize,
+        }
+    }
+
+    /// Without so many samples there is no baseline.
+    pub(crate) fn min_past(&self) -> usize {
+        self.baseline.as_ref().map_or(10, |baseline| baseline.min_samples) as usize
+    }
+
     /// The severity a value deserves, given as `fire_at` is.
     pub fn severity_of(&self, value: f64) -> Severity {
         let reached = self.steps.iter().filter(|step| self.comparison.holds(value, step.at));

@@ -1,65 +1,88 @@
-use crate::explain::explain;
-use crate::grade::{Breadth, broaden, grade};
+use crate::feed::Feed;
+use crate::grade::{Breadth, broaden};
 use crate::machine::{Machine, Timing};
 use crate::past::Past;
-use crate::rule::z_of;
-use crate::trail::Trail;
+use crate::plan::Entry;
+use crate::reading::{Reading, Window};
+use crate::trail::{Operation, Trail, View};
 use crate::{Against, NoData, Rule};
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry_aggregation::{Sample, SignalWindow, wilson};
 use telemetry_models::{
-    Alert, AlertAction, AlertId, AlertReason, AlertRequest, AlertState, AlertTransition,
-    ChangeCause, Comparison, Event, Invalid, ResolutionMethod, SelectorName, Signal, Timestamp,
+    Alert, AlertAction, AlertId, AlertReason, AlertRequest, AlertState, AlertTransition, Invalid,
+    SelectorName, Timestamp,
 };
 
-/// One rule on one selector and site: its window, its baseline, its state, its alert.
+/// A pending alert of which nothing was measured for so long beyond `for` ends.
+const GIVEN_UP: Duration = Duration::from_secs(86_400);
+
+/// One rule on one selector and site where that is more than what the selector's feeds and meters
+/// tell: its state, its alert, and what it was made to forget. A rule about which there is nothing
+/// to say has none.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    /// Index of the rule in the engine.
-    pub(crate) rule: usize,
-    pub(crate) window: SignalWindow,
-    pub(crate) past: Past,
-    pub(crate) trail: Trail,
-    machine: Machine,
-    alert: Option<Box<Alert>>,
-    stale_past: bool,
-    begun: Timestamp,
-    activated: i64,
-    /// When the last sample came, on the line and for people.
-    fed: Option<(Timestamp, Timestamp)>,
+    /// Its place in the plan.
+    pub(crate) entry: u16,
+    pub(crate) machine: Machine,
+    pub(crate) alert: Option<Box<Alert>>,
+    /// The window holds no sample below this number.
+    pub(crate) from: u64,
+    /// Nor does its trail.
+    pub(crate) trail_from: u64,
+    /// Samples below this number have left the window.
+    left: u64,
+    /// Its own past, while that differs from the selector's.
+    pub(crate) past: Option<Past>,
+    pub(crate) stale_past: bool,
     /// When it began to fire, or was escalated last.
-    unanswered: Timestamp,
-    /// The window's value at the last evaluation.
-    latest: Option<f64>,
+    pub(crate) unanswered: Timestamp,
 }
 
-/// What a window says at one moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading {
-    value: f64,
-    /// The value as the rule's levels are given: itself, a factor or a difference.
-    level: f64,
-    /// The same for what is certain enough to fire.
-    certain: f64,
-    changed_enough: bool,
-    threshold: f64,
-    samples: usize,
+/// A rule on a selector at one moment, as far as it is the selector's and not the slot's own.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) selector: &'a SelectorName,
+    pub(crate) site: Option<&'a Arc<str>>,
+    pub(crate) feed: &'a Feed,
+    /// The oldest sample that is held.
+    pub(crate) first: u64,
+    /// Where the window begins.
+    pub(crate) start: u64,
+    /// The selector's own baseline for the rule.
     pub(crate) baseline: Option<f64>,
+    pub(crate) trail: &'a Trail,
+    /// Which of the trail's rules it is.
+    pub(crate) in_trail: usize,
+    /// The selector's latest operation, with its number.
+    pub(crate) latest: (u64, Option<&'a Arc<Operation>>),
+    /// When the selector was first seen.
+    pub(crate) begun: Timestamp,
+    /// Time that never goes back.
+    pub(crate) line: Timestamp,
+    /// The same instant, for people.
+    pub(crate) shown: Timestamp,
+    pub(crate) timing: Timing,
 }
 
-impl Reading {
-    pub(crate) fn value(self) -> f64 {
-        self.value
+impl Case<'_> {
+    pub(crate) fn rule(&self) -> &Rule {
+        &self.entry.rule
     }
-    pub(crate) fn level(self) -> f64 {
-        self.level
+
+    /// The samples before the window that make the baseline.
+    pub(crate) fn past(&self) -> impl Iterator<Item = f64> + '_ {
+        let reach = self.start.saturating_sub(self.rule().past_samples() as u64);
+        self.feed.values(reach.max(self.first).min(self.start)..self.start)
     }
-    pub(crate) fn threshold(self) -> f64 {
-        self.threshold
+
+    /// What the rule reads without a slot.
+    pub(crate) fn reading(&self) -> Option<Reading> {
+        Reading::of(self.rule(), self.window(self.start), self.baseline)
     }
-    pub(crate) fn samples(self) -> usize {
-        self.samples
+
+    pub(crate) fn window(&self, start: u64) -> Window<'_> {
+        Window { feed: self.feed, start, begun: self.begun, line: self.line }
     }
 }
 
@@ -73,34 +96,27 @@ enum Silence {
     Over,
 }
 
-/// Where and when a slot is looked at.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment<'a> {
-    pub(crate) selector: &'a SelectorName,
-    pub(crate) site: Option<&'a Arc<str>>,
-    /// Time that never goes back.
-    pub(crate) line: Timestamp,
-    /// The same instant, for people.
-    pub(crate) shown: Timestamp,
-    pub(crate) timing: Timing,
-}
-
 impl Slot {
-    pub(crate) fn new(rule: usize, definition: &Rule, begun: Timestamp) -> Self {
+    pub(crate) fn new(entry: u16, start: u64) -> Self {
         Self {
-            rule,
-            window: SignalWindow::new(definition.window()),
-            past: Past::default(),
-            trail: Trail::default(),
+            entry,
             machine: Machine::Inactive,
             alert: None,
+            from: 0,
+            trail_from: 0,
+            left: start,
+            past: None,
             stale_past: false,
-            begun,
-            activated: i64::MIN,
-            fed: None,
-            unanswered: begun,
-            latest: None,
+            unanswered: Timestamp::MIN,
         }
+    }
+
+    /// Whether there is nothing left to say about it.
+    pub(crate) fn is_idle(&self, start: u64) -> bool {
+        self.machine == Machine::Inactive
+            && self.alert.is_none()
+            && self.past.is_none()
+            && self.from.max(self.trail_from) <= start
     }
 
     /// Whether the alert is firing or recovering.
@@ -120,26 +136,39 @@ impl Slot {
     }
 
     pub(crate) fn alert(&self) -> Option<&Alert> {
-        self.alert.as_deref().filter(|alert| alert.state.is_open() || self.is_pending())
+        let pending = self.machine.state() == AlertState::Pending;
+        self.alert.as_deref().filter(|alert| alert.state.is_open() || pending)
     }
 
-    fn is_pending(&self) -> bool {
-        self.machine.state() == AlertState::Pending
-    }
-
-    /// Takes over an alert of an earlier run, as it was announced.
-    pub(crate) fn adopt(&mut self, rule: &Rule, alert: Alert, line: Timestamp) {
+    /// Takes over an alert of an earlier run, as it was announced. Timers go on from when they
+    /// began, by the clock that people see: `ago` is how long that is.
+    pub(crate) fn adopt(&mut self, case: Case<'_>, alert: Alert, ago: Duration) {
+        let since = case.line.saturating_sub(ago);
         self.machine = match alert.state {
-            AlertState::Resolved => Machine::Resolved { since: line },
+            AlertState::Resolved => Machine::Resolved { since },
+            AlertState::Pending => Machine::Pending { since },
+            AlertState::Recovering => Machine::Recovering { since },
             _ => Machine::Firing,
         };
-        self.past.freeze(match rule.against {
+        let rule = case.rule();
+        let baseline = match rule.against {
             Against::Fixed => None,
             Against::BaselineRatio => Some(alert.threshold / rule.fire_at),
             Against::BaselineDelta => Some(alert.threshold - rule.fire_at),
-        });
+        };
+        self.freeze(case, baseline);
         let state = self.machine.state();
+        self.unanswered = case.line;
         self.alert = Some(Box::new(Alert { state, ..alert }));
+    }
+
+    /// Takes over what an earlier run had made it forget, and a past of its own.
+    pub(crate) fn recall(&mut self, window: Option<u64>, past: Option<&[f64]>, case: Case<'_>) {
+        if let Some(window) = window {
+            self.from = case.feed.total().saturating_sub(window);
+        }
+        self.past = past.map(|past| Past::of(past.iter().copied()));
+        self.left = self.start(case);
     }
 
     /// Whether the alert with this id is this slot's, also when it is resolved and not yet closed.
@@ -152,7 +181,7 @@ impl Slot {
     pub(crate) fn handle(
         &mut self,
         request: &AlertRequest,
-        line: Timestamp,
+        case: Case<'_>,
         changes: &mut Vec<AlertTransition>,
     ) -> Result<(), Invalid> {
         let Some(alert) = &mut self.alert else { return Ok(()) };
@@ -161,9 +190,8 @@ impl Slot {
         changes.push(AlertTransition { from, at: request.at, cause, alert: Alert::clone(alert) });
         match request.action {
             AlertAction::Resolve { .. } => {
-                self.machine = Machine::Resolved { since: line };
-                self.window.clear();
-                self.trail.clear();
+                self.machine = Machine::Resolved { since: case.line };
+                self.clear(case);
             }
             AlertAction::Reopen => self.machine = Machine::Firing,
             _ => {}
@@ -171,12 +199,21 @@ impl Slot {
         Ok(())
     }
 
-    /// The selector's definition changed: what was measured before no longer counts. An open alert
-    /// keeps the baseline it is measured by until it is resolved.
+    /// Forgets what is in the window. It does not become part of the past either.
+    fn clear(&mut self, case: Case<'_>) {
+        if case.rule().against != Against::Fixed && self.past.is_none() {
+            self.past = Some(Past::of(case.past()));
+        }
+        let total = case.feed.total();
+        (self.from, self.left, self.trail_from) = (total, total, total);
+    }
+
+    /// The selector's definition changed, so its feeds begin anew. An open alert keeps the baseline
+    /// it is measured by until it is resolved.
     pub(crate) fn definition_changed(&mut self) {
-        self.window.clear();
+        (self.from, self.left, self.trail_from) = (0, 0, 0);
         if self.machine == Machine::Inactive {
-            self.past.clear();
+            self.past = None;
         } else {
             self.stale_past = true;
         }
@@ -184,61 +221,74 @@ impl Slot {
 
     /// Another rule speaks for this selector: forgets what is in the window, so that it starts
     /// afresh afterwards. A pending alert ends, a resolved one closes in its time.
-    pub(crate) fn mute(
-        &mut self,
-        rule: &Rule,
-        moment: Moment<'_>,
-        changes: &mut Vec<AlertTransition>,
-    ) {
-        self.window.clear();
-        self.trail.clear();
-        while let Some((from, to)) = self.machine.step(moment.line, Some(false), moment.timing) {
-            self.moved(rule, from, to, None, moment, changes);
+    pub(crate) fn mute(&mut self, case: Case<'_>, changes: &mut Vec<AlertTransition>) {
+        self.clear(case);
+        while let Some((from, to)) = self.machine.step(case.line, Some(false), case.timing) {
+            self.moved(from, to, None, case, &mut 0, changes);
         }
     }
 
-    /// Takes an event's value.
-    pub(crate) fn observe(&mut self, rule: &Rule, event: &Event, value: f64, moment: Moment<'_>) {
-        let line = moment.line;
-        self.fed = Some((line, moment.shown));
-        let capacity = capacity(rule);
-        let past = &mut self.past;
-        self.window.expire(line, |sample| past.push(sample.value, capacity));
-        if let Some(left) = self.window.push(Sample { at: line, value }) {
-            past.push(left.value, capacity);
+    /// The samples the slot looks at.
+    fn start(&self, case: Case<'_>) -> u64 {
+        case.start.max(self.from)
+    }
+
+    /// Gives what left the window to the slot's own past.
+    fn settle_past(&mut self, case: Case<'_>) {
+        let start = self.start(case);
+        if let Some(past) = &mut self.past {
+            let capacity = case.rule().past_samples();
+            for value in case.feed.values(self.left.max(case.first).min(start)..start) {
+                past.push(value, capacity);
+            }
+            if past.is_common(capacity) && self.from <= case.start {
+                self.past = None;
+            }
         }
-        if self.is_bad(rule, value) {
-            let remember = !self.is_open();
-            self.trail.bad(event, remember, self.latest);
-        } else {
-            self.trail.good(event);
+        self.left = start;
+    }
+
+    /// The baseline it is measured by.
+    fn baseline(&self, case: Case<'_>) -> Option<f64> {
+        let rule = case.rule();
+        match &self.past {
+            Some(past) => past.value(rule.aggregate(), rule.min_past()),
+            None => case.baseline,
         }
-        self.trail.keep(self.window.len());
+    }
+
+    pub(crate) fn freeze(&mut self, case: Case<'_>, baseline: Option<f64>) {
+        if case.rule().against != Against::Fixed {
+            self.past.get_or_insert_with(|| Past::of(case.past())).freeze(baseline);
+        }
+    }
+
+    pub(crate) fn trail<'a>(&self, case: Case<'a>) -> View<'a> {
+        case.trail.view(self.start(case).max(self.trail_from), case.in_trail, case.latest)
     }
 
     /// Looks at the window and the time, and appends what changed.
     pub(crate) fn evaluate(
         &mut self,
-        rule: &Rule,
-        moment: Moment<'_>,
+        case: Case<'_>,
+        activated: &mut i64,
         changes: &mut Vec<AlertTransition>,
     ) {
-        let (past, held) = (&mut self.past, self.window.len());
-        self.window.expire(moment.line, |sample| past.push(sample.value, capacity(rule)));
-        if self.window.len() != held && !self.is_open() {
-            self.trail.keep(self.window.len());
-        }
-        let mut reading = self.read(rule, moment.line);
-        let holds = reading.map(|reading| self.holds(rule, reading));
-        let mut holds = self.by_word(holds);
-        let mut timing = moment.timing;
-        match self.silence(rule, moment.line, reading.is_some()) {
+        self.settle_past(case);
+        let (rule, window) = (case.rule(), case.window(self.start(case)));
+        let mut reading = Reading::of(rule, window, self.baseline(case));
+        let holds = reading.map(|reading| reading.holds(rule, self.is_open()));
+        let mut holds = self.by_word(holds).or_else(|| self.is_given_up(case).then_some(false));
+        let mut timing = case.timing;
+        match self.silence(case, reading.is_some()) {
             Silence::None => {}
             Silence::Alert => {
                 holds = Some(true);
                 timing.hold = Duration::ZERO;
                 if !self.is_open() {
-                    reading = Some(self.nothing(rule));
+                    let newest = window.feed.total().checked_sub(1).map(|at| window.feed.value(at));
+                    let latest = window.value(rule).or(newest).unwrap_or_default();
+                    reading = Some(Reading::nothing(rule, latest));
                 }
             }
             Silence::Over => {
@@ -250,74 +300,37 @@ impl Slot {
         }
         if self.is_open() {
             match reading {
-                Some(reading) => self.update(rule, reading, moment, changes),
+                Some(reading) => self.update(reading, case, changes),
                 // Filling again after a restart or for a new definition is not silence.
-                None if self.window.is_empty() && self.fed.is_some() => {
-                    self.mark_silence(moment, changes);
+                None if window.is_empty() && case.feed.fed().is_some() => {
+                    self.mark_silence(case, changes);
                 }
                 None => {}
             }
-            self.escalate(rule, moment, changes);
+            self.escalate(case, changes);
         }
-        while let Some((from, to)) = self.machine.step(moment.line, holds, timing) {
-            self.moved(rule, from, to, reading, moment, changes);
+        while let Some((from, to)) = self.machine.step(case.line, holds, timing) {
+            self.moved(from, to, reading, case, activated, changes);
         }
+    }
+
+    /// Whether it has been pending so long without anything measured that it will not fire any more.
+    fn is_given_up(&self, case: Case<'_>) -> bool {
+        let Machine::Pending { since } = self.machine else { return false };
+        case.line.since(since) > case.timing.hold.saturating_add(GIVEN_UP)
     }
 
     /// What it means that nothing, or nothing for long, was measured.
-    fn silence(&self, rule: &Rule, line: Timestamp, measured: bool) -> Silence {
-        let Some((fed, _)) = self.fed else { return Silence::None };
+    fn silence(&self, case: Case<'_>, measured: bool) -> Silence {
+        let Some((fed, _)) = case.feed.fed() else { return Silence::None };
         let silent = self.alert.as_ref().is_some_and(|alert| alert.reason == AlertReason::NoData);
-        match rule.no_data {
-            NoData::AlertAfter(after) if line.since(fed) >= after => Silence::Alert,
+        let empty = case.window(self.start(case)).is_empty();
+        match case.rule().no_data {
+            NoData::AlertAfter(after) if case.line.since(fed) >= after => Silence::Alert,
             NoData::AlertAfter(_) if silent => Silence::Over,
-            NoData::Ok if !measured && self.window.is_empty() => Silence::Over,
+            NoData::Ok if !measured && empty => Silence::Over,
             _ => Silence::None,
         }
-    }
-
-    /// A reading of nothing, for an alert about silence.
-    fn nothing(&self, rule: &Rule) -> Reading {
-        let (value, threshold) = (self.latest.unwrap_or_default(), rule.fire_at);
-        let (level, certain) = (value, value);
-        Reading {
-            value,
-            level,
-            certain,
-            changed_enough: true,
-            threshold,
-            samples: 0,
-            baseline: None,
-        }
-    }
-
-    /// An open alert says once since when there is no data.
-    fn mark_silence(&mut self, moment: Moment<'_>, changes: &mut Vec<AlertTransition>) {
-        let Some(alert) = self.alert.as_mut().filter(|it| it.no_data_since.is_none()) else {
-            return;
-        };
-        alert.no_data_since = Some(self.fed.map_or(alert.updated_at, |(_, shown)| shown));
-        alert.updated_at = moment.shown;
-        let alert = Alert::clone(alert);
-        changes.push(AlertTransition::within(ChangeCause::Data, moment.shown, alert));
-    }
-
-    /// What nobody acknowledged in time becomes more severe.
-    fn escalate(&mut self, rule: &Rule, moment: Moment<'_>, changes: &mut Vec<AlertTransition>) {
-        let Some(after) = rule.escalate_after else { return };
-        let Some(alert) = &mut self.alert else { return };
-        if alert.handling.acknowledged.is_some() {
-            self.unanswered = moment.line;
-        }
-        if moment.line.since(self.unanswered) < after {
-            return;
-        }
-        self.unanswered = moment.line;
-        let Some(severity) = alert.severity.next() else { return };
-        alert.escalate_unacknowledged(severity, moment.shown);
-        alert.updated_at = moment.shown;
-        let alert = Alert::clone(alert);
-        changes.push(AlertTransition::within(ChangeCause::Severity, moment.shown, alert));
     }
 
     /// Adds how much of the site is affected to a new alert.
@@ -336,212 +349,4 @@ impl Slot {
         }
         holds.filter(|holds| *holds)
     }
-
-    fn holds(&self, rule: &Rule, reading: Reading) -> bool {
-        if self.is_open() {
-            let level = rule.clear_at.unwrap_or(rule.fire_at);
-            return rule.comparison.holds(reading.level, level);
-        }
-        reading.changed_enough && rule.comparison.holds(reading.certain, rule.fire_at)
-    }
-
-    fn window_value(&self, rule: &Rule, line: Timestamp) -> Option<f64> {
-        match rule.signal {
-            Signal::Frequency => self.window.per_second(line),
-            _ => self.window.aggregate(rule.aggregate()),
-        }
-    }
-
-    fn read(&mut self, rule: &Rule, line: Timestamp) -> Option<Reading> {
-        let samples = self.window.len();
-        if rule.signal == Signal::Frequency {
-            if rule.within.is_none_or(|within| line.since(self.begun) < within) {
-                return None;
-            }
-        } else if samples < rule.min_samples() {
-            return None;
-        }
-        let baseline = match rule.against {
-            Against::Fixed => None,
-            _ => Some(self.past.value(rule.aggregate(), min_past(rule))?),
-        };
-        let value = self.window_value(rule, line)?;
-        self.latest = Some(value);
-        let level_of = |value: f64| match (rule.against, baseline) {
-            (Against::BaselineRatio, Some(base)) => value / base,
-            (Against::BaselineDelta, Some(base)) => value - base,
-            _ => value,
-        };
-        let threshold = match (rule.against, baseline) {
-            (Against::BaselineRatio, Some(base)) if base > 0.0 => base * rule.fire_at,
-            (Against::BaselineRatio, Some(_)) => return None,
-            (Against::BaselineDelta, Some(base)) => base + rule.fire_at,
-            _ => rule.fire_at,
-        };
-        let (level, certain) = (level_of(value), level_of(certain(rule, value, samples)));
-        let min_change = rule.baseline.as_ref().map_or(0.0, |baseline| baseline.min_change);
-        let changed_enough = baseline.is_none_or(|base| (value - base).abs() >= min_change);
-        Some(Reading { value, level, certain, changed_enough, threshold, samples, baseline })
-    }
-
-    /// Whether one operation alone is of the kind the rule complains of.
-    fn is_bad(&mut self, rule: &Rule, value: f64) -> bool {
-        if rule.signal.is_share() {
-            return (value != 0.0) != (rule.signal == Signal::SuccessRate);
-        }
-        if rule.signal == Signal::Frequency {
-            return false;
-        }
-        let level = match rule.against {
-            Against::Fixed => Some(value),
-            against => self.past.value(rule.aggregate(), min_past(rule)).map(|base| {
-                if against == Against::BaselineRatio { value / base } else { value - base }
-            }),
-        };
-        level.is_some_and(|level| rule.comparison.holds(level, rule.fire_at))
-    }
-
-    fn update(
-        &mut self,
-        rule: &Rule,
-        reading: Reading,
-        moment: Moment<'_>,
-        changes: &mut Vec<AlertTransition>,
-    ) {
-        let Some(alert) = &mut self.alert else { return };
-        alert.value = reading.value;
-        alert.samples = reading.samples as u64;
-        alert.updated_at = moment.shown;
-        if alert.reason != AlertReason::NoData && alert.no_data_since.take().is_some() {
-            let alert = Alert::clone(alert);
-            changes.push(AlertTransition::within(ChangeCause::Data, moment.shown, alert));
-        }
-        let (severity, factors) = grade(rule, reading);
-        if severity > alert.severity {
-            let breadth = alert.factors.iter().filter(|it| &*it.name == "breadth").cloned();
-            alert.factors = factors.into_iter().chain(breadth).collect();
-            alert.raise(severity, moment.shown);
-            let alert = Alert::clone(alert);
-            changes.push(AlertTransition::within(ChangeCause::Severity, moment.shown, alert));
-        }
-    }
-
-    fn moved(
-        &mut self,
-        rule: &Rule,
-        from: AlertState,
-        to: AlertState,
-        reading: Option<Reading>,
-        moment: Moment<'_>,
-        changes: &mut Vec<AlertTransition>,
-    ) {
-        let began = from == AlertState::Inactive;
-        if began && let Some(reading) = reading {
-            self.past.freeze(reading.baseline);
-            self.alert = Some(Box::new(self.begin(rule, reading, moment)));
-        }
-        let Some(alert) = &mut self.alert else { return };
-        alert.state = to;
-        alert.updated_at = moment.shown;
-        match to {
-            AlertState::Firing if alert.fired_at.is_none() => {
-                alert.fired_at = Some(moment.shown);
-                self.unanswered = moment.line;
-                if let Some(reading) = reading {
-                    alert.value = reading.value;
-                    alert.samples = reading.samples as u64;
-                    (alert.severity, alert.factors) = grade(rule, reading);
-                    alert.since = self.trail.since().unwrap_or(alert.since).min(alert.since);
-                    explain(alert, rule, &self.trail, reading);
-                }
-            }
-            AlertState::Resolved => {
-                let unseen = reading.is_none() && alert.reason != AlertReason::NoData;
-                alert.resolve(
-                    if unseen { ResolutionMethod::NoData } else { ResolutionMethod::Automatic },
-                    moment.shown,
-                );
-            }
-            _ => {}
-        }
-        changes.push(AlertTransition::new(from, moment.shown, Alert::clone(alert)));
-        if matches!(to, AlertState::Resolved | AlertState::Inactive) {
-            self.trail.clear();
-        }
-        // Until the cooldown is over the baseline stays as it was: trouble that comes back
-        // meanwhile must not become what is normal.
-        if matches!(to, AlertState::Closed | AlertState::Inactive) {
-            self.past.thaw();
-            if std::mem::take(&mut self.stale_past) {
-                self.past.clear();
-            }
-            self.alert = None;
-        }
-    }
-
-    fn begin(&mut self, rule: &Rule, reading: Reading, moment: Moment<'_>) -> Alert {
-        let fingerprint = fingerprint(&rule.id, moment.selector.as_str(), moment.site);
-        self.activated = moment.shown.as_nanos().max(self.activated.saturating_add(1));
-        let id = format!("{fingerprint}-{:x}", self.activated);
-        let since = self.trail.since().unwrap_or(moment.shown);
-        let id = AlertId::new(id).expect("hexadecimal digits are not blank");
-        let mut alert = Alert {
-            fingerprint: fingerprint.into(),
-            site: moment.site.cloned(),
-            severity: rule.severity,
-            baseline: reading.baseline,
-            runbook: rule.runbook.clone(),
-            updated_at: moment.shown,
-            value: reading.value,
-            comparison: rule.comparison,
-            threshold: reading.threshold,
-            samples: reading.samples as u64,
-            labels: rule.labels.clone(),
-            ..Alert::new(id, &rule.id, moment.selector.clone(), rule.signal, since)
-        };
-        (alert.severity, alert.factors) = grade(rule, reading);
-        if reading.samples == 0
-            && let (NoData::AlertAfter(_), Some((_, fed))) = (rule.no_data, self.fed)
-        {
-            (alert.reason, alert.no_data_since) = (AlertReason::NoData, Some(fed));
-            alert.since = fed;
-        }
-        explain(&mut alert, rule, &self.trail, reading);
-        alert
-    }
-}
-
-/// The end of Wilson's interval on the side of all being well: what is certain enough.
-fn certain(rule: &Rule, value: f64, samples: usize) -> f64 {
-    let Some(z) = rule.confidence.and_then(z_of) else { return value };
-    let hits = (value * samples as f64).round() as u64;
-    wilson(hits, samples as u64, z).map_or(value, |bound| match rule.comparison {
-        Comparison::Above | Comparison::AtLeast => bound.low,
-        Comparison::Below | Comparison::AtMost => bound.high,
-        Comparison::Equal | Comparison::NotEqual => value,
-    })
-}
-
-pub(crate) fn capacity(rule: &Rule) -> usize {
-    match rule.against {
-        Against::Fixed => 0,
-        _ => rule.baseline.as_ref().map_or(100, |baseline| baseline.samples) as usize,
-    }
-}
-
-fn min_past(rule: &Rule) -> usize {
-    rule.baseline.as_ref().map_or(10, |baseline| baseline.min_samples) as usize
-}
-
-/// 64-bit FNV-1a over rule, selector and site, in hexadecimal: the same for every occurrence and
-/// on every machine.
-pub(crate) fn fingerprint(rule: &str, selector: &str, site: Option<&Arc<str>>) -> String {
-    let parts = [rule, selector, site.map_or("", |site| site)];
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    for part in parts {
-        for byte in part.bytes().chain([0]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
 }

@@ -38,33 +38,32 @@ impl SelectorPattern {
         self.0.bytes().all(|byte| byte == b'*')
     }
 
-    /// Whether it covers `name`. Takes time proportional to the product of both lengths at worst.
+    /// Whether it covers `name`. Takes time proportional to the product of both lengths at worst,
+    /// and no memory.
     pub fn matches(&self, name: &str) -> bool {
-        let pattern: Vec<char> = self.0.chars().collect();
-        let name: Vec<char> = name.chars().collect();
-        let (mut at_pattern, mut at_name) = (0, 0);
-        let mut star: Option<(usize, usize)> = None;
-        while at_name < name.len() {
-            match pattern.get(at_pattern) {
-                Some('*') => {
-                    star = Some((at_pattern, at_name));
-                    at_pattern += 1;
+        let (mut pattern, mut name) = (self.0.chars(), name.chars());
+        // What follows the latest star, and where the text it stands for may end at the earliest.
+        let mut star = None;
+        loop {
+            let (mut next, mut rest) = (pattern.clone(), name.clone());
+            match (next.next(), rest.next()) {
+                (Some('*'), _) => {
+                    star = Some((next.clone(), name.clone()));
+                    pattern = next;
                 }
-                Some(&symbol) if symbol == '?' || symbol == name[at_name] => {
-                    at_pattern += 1;
-                    at_name += 1;
+                (Some(symbol), Some(found)) if symbol == '?' || symbol == found => {
+                    (pattern, name) = (next, rest);
                 }
-                _ => match star {
-                    Some((star_pattern, star_name)) => {
-                        star = Some((star_pattern, star_name + 1));
-                        at_pattern = star_pattern + 1;
-                        at_name = star_name + 1;
+                (None, None) => return true,
+                _ => {
+                    let Some((after, from)) = &mut star else { return false };
+                    if from.next().is_none() {
+                        return false;
                     }
-                    None => return false,
-                },
+                    (pattern, name) = (after.clone(), from.clone());
+                }
             }
         }
-        pattern[at_pattern..].iter().all(|symbol| *symbol == '*')
     }
 }
 

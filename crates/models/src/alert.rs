@@ -123,6 +123,9 @@ pub struct Alert {
     pub severity: Severity,
     /// Where it stands.
     pub state: AlertState,
+    /// When it came there; `for` and `keep_firing_for` count from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_since: Option<Timestamp>,
     /// Timestamp of the first event of the run of evidence that made the condition hold.
     pub since: Timestamp,
     /// When it began to fire; `None` while pending.
@@ -228,6 +231,7 @@ impl Alert {
             selector,
             site: None,
             signal,
+            state_since: None,
             severity: Severity::Medium,
             state: AlertState::Pending,
             since,

@@ -181,11 +181,8 @@ impl Event {
 
     /// Changes from one strategy kind or text to another between attempts that really ran.
     pub fn strategy_switches(&self) -> u32 {
-        let real: Vec<_> = self.real_attempts().collect();
-        let switches = real
-            .windows(2)
-            .filter(|pair| pair[0].kind != pair[1].kind || pair[0].text != pair[1].text)
-            .count();
+        let pairs = self.real_attempts().zip(self.real_attempts().skip(1));
+        let switches = pairs.filter(|(a, b)| a.kind != b.kind || a.text != b.text).count();
         u32::try_from(switches).unwrap_or(u32::MAX)
     }
 

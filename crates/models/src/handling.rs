@@ -249,7 +249,7 @@ impl Alert {
                 let open = self.state.is_open() || self.state == AlertState::Pending;
                 self.must_be(open, "pending, firing or recovering")?;
                 self.state = AlertState::Resolved;
-                self.resolved_at = Some(*at);
+                (self.resolved_at, self.state_since) = (Some(*at), Some(*at));
                 self.end_acknowledgement(*at);
                 let (by, why) = (Some(by.clone()), why.clone());
                 self.handling.resolution = Some(Resolution { method: *method, at: *at, by, why });
@@ -260,7 +260,7 @@ impl Alert {
                 self.must_be(over, "resolved or closed")?;
                 self.state = AlertState::Firing;
                 self.fired_at = self.fired_at.or(Some(*at));
-                self.resolved_at = None;
+                (self.resolved_at, self.state_since) = (None, Some(*at));
                 self.handling.resolution = None;
                 self.reason = AlertReason::Reopened;
                 self.reopened = self.reopened.saturating_add(1);

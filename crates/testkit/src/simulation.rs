@@ -8,7 +8,6 @@
 
 mod check;
 mod drive;
-mod rollups;
 mod workload;
 
 pub use workload::Kind;

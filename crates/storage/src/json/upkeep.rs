@@ -2,7 +2,7 @@
 
 use super::lines::Lines;
 use super::query::bad_line;
-use super::{DIRECTORY, LEDGERS, Shared, day_of, settle};
+use super::{DIRECTORY, LEDGERS, Shared, day_of};
 use crate::disk::OpenMode;
 use crate::seen::Seen;
 use crate::{fault, marker};
@@ -212,19 +212,7 @@ impl Shared {
     }
 
     fn note_foreign(&self, report: &mut VerifyReport) -> Result<()> {
-        let ours = [
-            marker::FILE,
-            marker::LOCK,
-            marker::SPOOL,
-            marker::ROLLUPS,
-            DIRECTORY,
-            LEDGERS,
-            settle::FILE,
-            // Being written by a writer.
-            marker::TEMPORARY,
-            "UNSETTLED.tmp",
-            "ledgers.tmp",
-        ];
+        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, marker::ROLLUPS, DIRECTORY, LEDGERS];
         let listing = |error| fault::io("list", &self.path, error);
         for name in self.disk.list(&self.path).map_err(listing)? {
             if !ours.contains(&name.as_str()) && !name.starts_with("state.db") {
@@ -235,8 +223,7 @@ impl Shared {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             listed => listed.map_err(listing)?,
         };
-        let foreign = |name: &&String| day_of(name).is_none() && !settle::is_unfinished(name);
-        for name in inside.iter().filter(foreign) {
+        for name in inside.iter().filter(|name| day_of(name).is_none()) {
             report.notes.push(format!("{DIRECTORY}/{name}: not a file of the event store"));
         }
         Ok(())

@@ -6,16 +6,14 @@ use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// A whole file system.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    /// By inode; never reused, because open files and pending names refer to them. Shared with the
-    /// moments that were kept, until one of them changes.
-    files: Vec<Arc<Content>>,
-    now: Arc<Names>,
-    durable: Arc<Names>,
+    /// By inode; never reused, because open files and pending names refer to them.
+    files: Vec<Content>,
+    now: Names,
+    durable: Names,
     /// Changes of names since they were made durable, in order.
     pending: Vec<Change>,
 }
@@ -38,7 +36,7 @@ impl Tree {
     /// Empty but for a durable directory and those above it.
     pub(super) fn with(root: &Path) -> Self {
         let mut tree = Self::default();
-        Arc::make_mut(&mut tree.now).directories.extend(root.ancestors().map(Path::to_owned));
+        tree.now.directories.extend(root.ancestors().map(Path::to_owned));
         tree.durable = tree.now.clone();
         tree
     }
@@ -56,7 +54,7 @@ impl Tree {
     }
 
     pub(super) fn content_mut(&mut self, inode: usize) -> &mut Content {
-        Arc::make_mut(&mut self.files[inode])
+        &mut self.files[inode]
     }
 
     pub(super) fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -96,7 +94,7 @@ impl Tree {
         if self.now.files.contains_key(path) || self.is_directory(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.files.push(Arc::default());
+        self.files.push(Content::default());
         let inode = self.files.len() - 1;
         self.change(Change::Link(path.to_owned(), inode));
         Ok(inode)
@@ -121,7 +119,7 @@ impl Tree {
     }
 
     fn change(&mut self, change: Change) {
-        change.apply(Arc::make_mut(&mut self.now));
+        change.apply(&mut self.now);
         self.pending.push(change);
     }
 
@@ -141,7 +139,7 @@ impl Tree {
             }
         }
         let mut due = due.into_iter();
-        let durable = Arc::make_mut(&mut self.durable);
+        let durable = &mut self.durable;
         self.pending.retain(|change| {
             let its_turn = due.next().unwrap_or(false);
             if its_turn {
@@ -154,12 +152,12 @@ impl Tree {
 
     /// What a kill leaves: everything, but what a failed sync forgot may leave the cache.
     pub(super) fn evict(&mut self) {
-        self.files.iter_mut().filter(|it| it.forgets()).for_each(|it| Arc::make_mut(it).evict());
+        self.files.iter_mut().for_each(Content::evict);
     }
 
     /// What is there after a loss of power.
     pub(super) fn after(&self, loss: Loss, rng: &mut Rng) -> Self {
-        let mut names = Names::clone(&self.durable);
+        let mut names = self.durable.clone();
         let kept = match loss {
             Loss::Unsynced => 0,
             Loss::Nothing | Loss::Scattered => self.pending.len(),
@@ -175,12 +173,11 @@ impl Tree {
         let reachable = |path: &Path| path.ancestors().skip(1).all(|it| directories.contains(it));
         names.files.retain(|path, _| reachable(path));
         names.directories.retain(|path| reachable(path));
-        let mut files = vec![Arc::default(); self.files.len()];
+        let mut files = vec![Content::default(); self.files.len()];
         for inode in names.files.values() {
-            files[*inode] = Arc::new(self.files[*inode].after(loss, rng));
+            files[*inode] = self.files[*inode].after(loss, rng);
         }
-        let names = Arc::new(names);
-        Self { files, now: Arc::clone(&names), durable: names, pending: Vec::new() }
+        Self { files, now: names.clone(), durable: names, pending: Vec::new() }
     }
 }
 

@@ -14,16 +14,11 @@ pub enum Kind {
     Seal,
     /// Programs that are killed, and others that go on.
     Recover,
-    /// As filling files, and sorting and joining them.
-    Compact,
-    /// Rollups made and brought up to date between appends.
-    RollUp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Append, Self::Seal, Self::Recover, Self::Compact, Self::RollUp];
+    pub const ALL: [Self; 3] = [Self::Append, Self::Seal, Self::Recover];
 
     /// Its word.
     pub const fn as_str(self) -> &'static str {
@@ -31,8 +26,6 @@ impl Kind {
             Self::Append => "append",
             Self::Seal => "seal",
             Self::Recover => "recover",
-            Self::Compact => "compact",
-            Self::RollUp => "roll up",
         }
     }
 }
@@ -52,10 +45,6 @@ pub(super) enum Step {
     Again,
     Ledger,
     Flush,
-    /// Sorts and joins files.
-    Compact,
-    /// Brings rollups up to date.
-    RollUp,
     /// Closes the store and opens it again.
     Reopen,
     /// Is killed; another program opens the store.
@@ -79,16 +68,12 @@ impl Workload {
         let mut steps = Vec::new();
         for _ in 0..rng.usize(5..12) {
             let step = match (kind, rng.u8(..20)) {
-                (Kind::Append | Kind::Compact, 0) | (Kind::Recover, 0..3) => Step::Reopen,
-                (Kind::Append | Kind::Compact, 1)
-                | (Kind::Seal | Kind::RollUp, 0)
-                | (Kind::Recover, 3..8) => Step::Kill,
-                (Kind::Compact, 2..8) => Step::Compact,
-                (Kind::RollUp, 1..8) => Step::RollUp,
+                (Kind::Append, 0) | (Kind::Recover, 0..3) => Step::Reopen,
+                (Kind::Append, 1) | (Kind::Seal, 0) | (Kind::Recover, 3..8) => Step::Kill,
                 (_, 17) => Step::Again,
                 (_, 18) => Step::Flush,
                 (_, 19) => Step::Ledger,
-                (Kind::Seal | Kind::Compact, _) => Step::Append(rng.usize(4..16)),
+                (Kind::Seal, _) => Step::Append(rng.usize(4..16)),
                 _ => Step::Append(rng.usize(1..8)),
             };
             steps.push(step);
