@@ -1,5 +1,5 @@
 use parking_lot::RwLock;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,8 +39,41 @@ struct Pages {
 }
 
 thread_local! {
-    /// The engine this thread named last: collector, name, handle.
-    static LAST_ENGINE: RefCell<Option<(u32, Box<str>, u16)>> = const { RefCell::new(None) };
+    /// The engine this thread named last.
+    static LAST_ENGINE: Cell<LastEngine> = const { Cell::new(LastEngine::NONE) };
+}
+
+/// An engine's name in place, so that asking for it again follows no pointer.
+#[derive(Clone, Copy)]
+struct LastEngine {
+    /// 0 for none: collectors count from 1.
+    collector: u32,
+    handle: u16,
+    len: u8,
+    name: [u8; 25],
+}
+
+impl LastEngine {
+    const NONE: Self = Self { collector: 0, handle: 0, len: 0, name: [0; 25] };
+
+    fn new(collector: u32, handle: u16, name: &str) -> Self {
+        let mut last = Self { collector, handle, ..Self::NONE };
+        // A longer name is looked up each time.
+        match (last.name.get_mut(..name.len()), u8::try_from(name.len())) {
+            (Some(place), Ok(len)) => {
+                place.copy_from_slice(name.as_bytes());
+                Self { len, ..last }
+            }
+            _ => Self::NONE,
+        }
+    }
+
+    #[inline(always)]
+    fn is(&self, collector: u32, name: &str) -> bool {
+        self.collector == collector
+            && usize::from(self.len) == name.len()
+            && self.name.get(..name.len()).is_some_and(|known| known == name.as_bytes())
+    }
 }
 
 /// Pages that are remembered. An operation that outlives so many later pages loses its context.
@@ -126,16 +159,21 @@ impl Registry {
 
     /// The handle of an engine's name. A thread remembers the last name it asked for, which is
     /// nearly always the only one. `id` is the collector's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn engine_cached(&self, id: u32, name: &str) -> u16 {
-        LAST_ENGINE.with_borrow_mut(|last| match last {
-            Some((of, known, handle)) if *of == id && **known == *name => *handle,
-            _ => {
-                let handle = self.engine(name);
-                *last = Some((id, name.into(), handle));
-                handle
-            }
-        })
+        let last = LAST_ENGINE.get();
+        if last.is(id, name) {
+            return last.handle;
+        }
+        self.remember_engine(id, name)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remember_engine(&self, id: u32, name: &str) -> u16 {
+        let handle = self.engine(name);
+        LAST_ENGINE.set(LastEngine::new(id, handle, name));
+        handle
     }
 
     pub(crate) fn engine_name(&self, handle: u16) -> Option<Arc<str>> {

@@ -55,6 +55,8 @@ impl Shard {
 /// What a thread keeps of its recording for one collector.
 #[derive(Debug)]
 struct Producer {
+    /// The collector's id, here so that finding it follows no pointer.
+    id: u32,
     shared: Arc<Shared>,
     shard: Arc<Shard>,
     chunk: Arc<Chunk>,
@@ -71,12 +73,12 @@ impl Producer {
             sampled: AtomicU64::new(0),
         });
         let draws = Draws::new(shared.seed, shared.add_shard(&shard));
-        Self { shared, shard, chunk, filled: 0, draws }
+        Self { id: shared.id, shared, shard, chunk, filled: 0, draws }
     }
 
     /// Stamps the end and records. No lock, no read-modify-write of memory that others share:
     /// either would make the processor finish every store before it goes on.
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, record: &Record, cold: Option<Box<Cold>>) {
         let shared = &*self.shared;
         let mut end = End { at: shared.time.raw(), cold: 0, sampling: 0 };
@@ -253,7 +255,7 @@ pub(crate) fn since(id: u32, start: u64) -> Option<Duration> {
     let elapsed = |shared: &Shared| shared.time.between(start, shared.time.raw());
     let here = PRODUCERS.try_with(|producers| {
         let producers = producers.try_borrow().ok()?;
-        producers.iter().find(|it| it.shared.id == id).map(|it| elapsed(&it.shared))
+        producers.iter().find(|it| it.id == id).map(|it| elapsed(&it.shared))
     });
     here.ok().flatten().or_else(|| collector(id).map(|shared| elapsed(&shared)))
 }
@@ -266,7 +268,7 @@ pub(crate) fn record(id: u32, record: Record, cold: Option<Box<Cold>>) {
     let mut cold = Some(cold);
     let done = PRODUCERS.try_with(|producers| {
         let Ok(mut producers) = producers.try_borrow_mut() else { return false };
-        if let Some(producer) = producers.iter_mut().find(|it| it.shared.id == id) {
+        if let Some(producer) = producers.iter_mut().find(|it| it.id == id) {
             producer.record(record, cold.take().flatten());
             return true;
         }

@@ -120,7 +120,10 @@ impl<O: SelectorObserver> ScraperObserver<O> {
             page,
             handle: selector.handle,
             optional: selector.optional,
-            state: State::NotAsked,
+            asked: false,
+            yields: 0,
+            to_first: None,
+            operation: None,
         }
     }
 }
@@ -135,51 +138,50 @@ pub struct ObservedSelect<'o, I, O: SelectorObserver> {
     page: Option<PageHandle>,
     handle: SelectorHandle,
     optional: bool,
-    state: State<O::Operation>,
-}
-
-enum State<P> {
-    NotAsked,
-    Running { operation: P, yields: u32, to_first: Option<Duration> },
-    Done,
+    asked: bool,
+    yields: u32,
+    to_first: Option<Duration>,
+    /// From the first time an element is asked for until the selection ends.
+    operation: Option<O::Operation>,
 }
 
 impl<I, O: SelectorObserver> ObservedSelect<'_, I, O> {
     /// Asks the wrapped iterator for an element and counts it.
     #[inline]
     fn step<T>(&mut self, ask: impl FnOnce(&mut I) -> Option<T>) -> Option<T> {
-        if matches!(self.state, State::NotAsked) {
-            let operation =
-                self.observer.start(ENGINE, self.handle, self.page, OperationKind::Resolution);
-            self.state = State::Running { operation, yields: 0, to_first: None };
+        if !self.asked {
+            self.begin();
         }
         let element = ask(&mut self.inner);
-        match (&mut self.state, element.is_some()) {
-            (State::Running { operation, yields, to_first }, true) => {
-                if *yields == 0 {
-                    *to_first = operation.elapsed();
-                }
-                *yields = yields.saturating_add(1);
-            }
-            (State::Running { .. }, false) => self.end(true),
-            (State::NotAsked | State::Done, _) => {}
+        if element.is_none() {
+            self.end(true);
+        } else if self.yields == 0 {
+            self.to_first = self.operation.as_ref().and_then(OperationObserver::elapsed);
+            self.yields = 1;
+        } else {
+            self.yields = self.yields.saturating_add(1);
         }
         element
     }
 
+    #[inline(never)]
+    fn begin(&mut self) {
+        self.asked = true;
+        let kind = OperationKind::Resolution;
+        self.operation = Some(self.observer.start(ENGINE, self.handle, self.page, kind));
+    }
+
+    #[inline(never)]
     fn end(&mut self, exhausted: bool) {
-        let State::Running { mut operation, yields, to_first } =
-            std::mem::replace(&mut self.state, State::Done)
-        else {
-            return;
-        };
+        let Some(mut operation) = self.operation.take() else { return };
+        let yields = self.yields;
         let (attempt, outcome) = match (yields, self.optional) {
             (0, false) => (AttemptOutcome::Empty, Outcome::NotFound),
             (0, true) => (AttemptOutcome::Empty, Outcome::ExpectedAbsent),
             _ => (AttemptOutcome::Accepted, Outcome::Success),
         };
         operation.attempt(AttemptRecord {
-            elapsed: if yields == 0 { operation.elapsed() } else { to_first },
+            elapsed: if yields == 0 { operation.elapsed() } else { self.to_first },
             elements: exhausted.then_some(yields),
             ..AttemptRecord::new(0, attempt)
         });
@@ -231,7 +233,7 @@ impl<I, O: SelectorObserver> Drop for ObservedSelect<'_, I, O> {
     fn drop(&mut self) {
         // Left as it is, the operation records `panicked` or `cancelled` by itself: the first during
         // a panic, the other after one that was caught before the first element.
-        if matches!(self.state, State::Running { yields: 1.., .. }) && !std::thread::panicking() {
+        if self.yields > 0 && self.operation.is_some() && !std::thread::panicking() {
             self.end(false);
         }
     }

@@ -146,18 +146,49 @@ pub(crate) fn read_all(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     read_exact(&*file, 0, length)
 }
 
+/// Copies the first `length` bytes of a file to the end of another; `each` hears of every piece.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) fn copy(
+    from: &dyn DiskFile,
+    length: u64,
+    to: &dyn DiskFile,
+    each: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
+    let mut at = 0;
+    while at < length {
+        let piece = read_exact(from, at, (length - at).min(1 << 20) as usize)?;
+        each(&piece);
+        to.append(&piece)?;
+        at += piece.len() as u64;
+    }
+    Ok(())
+}
+
 /// Writes a file beside the target and moves it there, so that a reader sees the old content or
 /// the new, also after a crash.
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_with(disk, path, |file| file.append(content))
+}
+
+/// As [`replace`], with whatever `write` puts into the new file.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) fn replace_with(
+    disk: &dyn Disk,
+    path: &Path,
+    write: impl FnOnce(&dyn DiskFile) -> io::Result<()>,
+) -> io::Result<()> {
     let beside = path.with_extension("tmp");
     match disk.remove(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let file = disk.open(&beside, OpenMode::Create)?;
-    file.append(content)?;
-    file.sync()?;
+    if let Err(error) = write(&*file).and_then(|()| file.sync()) {
+        // On a full disk, what is half written takes room from the next try.
+        let _ = disk.remove(&beside);
+        return Err(error);
+    }
     drop(file);
     disk.rename(&beside, path)?;
     path.parent().map_or(Ok(()), |directory| disk.sync_dir(directory))

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "segment")]
 mod codec;
+#[cfg(any(feature = "segment", feature = "rollup"))]
+mod compression;
 mod config;
 pub mod disk;
 mod fault;

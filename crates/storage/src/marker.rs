@@ -11,6 +11,9 @@ use telemetry_interfaces::{Code, Error, ErrorKind, Result};
 pub(crate) const FILE: &str = "telemetry-store.json";
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const LOCK: &str = "LOCK";
+/// The marker that is being written.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) const TEMPORARY: &str = "telemetry-store.tmp";
 const FORMAT: &str = "telemetry-store";
 /// The newest version this program reads.
 const VERSION: u64 = 2;
@@ -23,13 +26,20 @@ pub(crate) const SPOOL: &str = "spool";
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const ROLLUPS: &str = "rollups";
 
+/// Whether a name in a store's directory belongs to the segment store, or to what may lie beside it.
+#[cfg(feature = "segment")]
+pub(crate) fn is_ours(name: &str) -> bool {
+    let ours = [FILE, TEMPORARY, LOCK, SPOOL, ROLLUPS, crate::segment::DIRECTORY];
+    ours.contains(&name) || name.starts_with("state.db")
+}
+
 /// Files that may lie in a directory before it becomes a store.
 #[cfg(any(feature = "segment", feature = "json"))]
 const HARMLESS: &[&str] = &[
     LOCK,
     SPOOL,
     ROLLUPS,
-    "telemetry-store.tmp",
+    TEMPORARY,
     "state.db",
     "state.db-wal",
     "state.db-shm",

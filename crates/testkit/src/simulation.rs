@@ -8,6 +8,7 @@
 
 mod check;
 mod drive;
+mod rollups;
 mod workload;
 
 pub use workload::Kind;

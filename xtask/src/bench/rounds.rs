@@ -46,7 +46,8 @@ impl<'a> Row<'a> {
 /// Batches before anything counts.
 const WARM_UP: usize = 20;
 
-/// Runs all rows in each round, a different one first each time, `batch` operations in a row.
+/// Runs all rows in each round, in an order drawn anew so that no row follows another more often,
+/// `batch` operations in a row.
 pub(super) fn play(rows: &mut [Row<'_>], rounds: usize, batch: usize) {
     for row in rows.iter_mut() {
         for _ in 0..WARM_UP {
@@ -62,10 +63,12 @@ pub(super) fn play(rows: &mut [Row<'_>], rounds: usize, batch: usize) {
             .collect();
         row.allocations = median(&counts);
     }
-    let count = rows.len();
-    for round in 0..rounds {
-        for turn in 0..count {
-            let row = &mut rows[(round + turn) % count];
+    let mut draws = fastrand::Rng::with_seed(1);
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    for _ in 0..rounds {
+        draws.shuffle(&mut order);
+        for at in &order {
+            let row = &mut rows[*at];
             // The row before left its own code and data in the caches.
             (row.operate)(batch / 4);
             let started = Instant::now();

@@ -128,7 +128,8 @@ fn an_unfinished_end_names_what_sets_it_aside() {
     let place = Place::with_store();
     let segment = only(&place.store(), ".seg");
     let next = segment.with_file_name("00000002.seg");
-    std::fs::write(next, "half of a header").unwrap();
+    // More than the header of a segment, and no block.
+    std::fs::write(next, "half of a block".repeat(3)).unwrap();
     let cure = "start the program that records to this store";
     place.run_reading(&["query"]).code(1).says(&["00000002.seg", cure]);
     place.run_reading(&["store", "verify"]).code(1).shows(&["00000002.seg", cure]);

@@ -1,4 +1,4 @@
-//! The only place that knows how events become bytes: bincode and zstd are used nowhere else.
+//! The only place that knows how events become bytes: bincode is used nowhere else.
 //!
 //! What is written is defined by the frozen structs of [`v1`], not by the model: the model may
 //! change, stored bytes do not. bincode is not self-describing, so a change of any `V1` struct
@@ -16,6 +16,7 @@ pub(crate) use encode::{BlockBuilder, Encoded, Scratch};
 pub(crate) use v1::{EntryV1, FooterV1, MetaV1, StreamV1};
 pub(crate) use words::outcome_bits;
 
+use crate::compression;
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use telemetry_interfaces::Ledger;
 use v1::{BodyV1, LedgerV1};
@@ -49,7 +50,7 @@ fn decode<T: bincode::Decode<()>>(bytes: &[u8], what: &str) -> Result<T, Fault> 
 }
 
 fn compress(raw: &[u8]) -> Result<Vec<u8>, Fault> {
-    zstd::bulk::compress(raw, LEVEL).map_err(|error| format!("cannot be compressed: {error}"))
+    compression::compress(raw, LEVEL).map_err(|error| format!("cannot be compressed: {error}"))
 }
 
 fn decompress(bytes: &[u8], raw_len: u32, what: &str) -> Result<Vec<u8>, Fault> {
@@ -57,7 +58,7 @@ fn decompress(bytes: &[u8], raw_len: u32, what: &str) -> Result<Vec<u8>, Fault> 
     if raw_len > MAX_RAW_BYTES {
         return Err(format!("{what} claims {raw_len} bytes, at most {MAX_RAW_BYTES} are possible"));
     }
-    let raw = zstd::bulk::decompress(bytes, raw_len)
+    let raw = compression::decompress(bytes, raw_len)
         .map_err(|error| format!("{what} cannot be decompressed: {error}"))?;
     if raw.len() != raw_len {
         return Err(format!("{what} has {} bytes, expected {raw_len}", raw.len()));

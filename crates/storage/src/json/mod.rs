@@ -4,6 +4,7 @@ mod lines;
 mod query;
 #[cfg(feature = "rollup")]
 mod rollups;
+mod settle;
 mod upkeep;
 mod writer;
 
@@ -69,7 +70,7 @@ impl JsonStore {
         let directory = path.join(DIRECTORY);
         disk.create_dir(&directory).map_err(|e| fault::io("make the directory", &directory, e))?;
         let mut shared = Shared { disk, path, writer: None };
-        shared.settle()?;
+        settle::settle(&*shared.disk, &shared.path)?;
         let (seen, recovery) = shared.sequences()?;
         let disk = Arc::clone(&shared.disk);
         let writer = Writer::new(disk, &shared.path, config.durability, seen, lock);
@@ -179,26 +180,6 @@ impl Shared {
         Ok(days)
     }
 
-    /// Makes durable what a writer that was killed had written and not synced: from now on it
-    /// counts as stored.
-    fn settle(&self) -> Result<()> {
-        let directory = self.path.join(DIRECTORY);
-        let mut paths = vec![self.path.join(LEDGERS)];
-        paths.extend(self.days()?.iter().map(|day| self.path.join(day.name())));
-        for path in paths {
-            match self.disk.open(&path, OpenMode::Append).and_then(|file| file.sync()) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(fault::io("sync", &path, error));
-                }
-                _ => {}
-            }
-        }
-        for directory in [&directory, &self.path] {
-            self.disk.sync_dir(directory).map_err(|e| fault::io("sync", directory, e))?;
-        }
-        Ok(())
-    }
-
     /// Whether an unfinished last line will stay so.
     fn is_abandoned(&self) -> Result<bool> {
         if self.writer.is_some() {
@@ -301,6 +282,7 @@ impl EventStore for JsonStore {
             };
         }
         writer.sync()?;
+        writer.settled();
         writer.closed = Some("it was closed".into());
         writer.lock = None;
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::lines::Lines;
 use super::query::bad_line;
-use super::{DIRECTORY, LEDGERS, Shared, day_of};
+use super::{DIRECTORY, LEDGERS, Shared, day_of, settle};
 use crate::disk::OpenMode;
 use crate::seen::Seen;
 use crate::{fault, marker};
@@ -212,7 +212,19 @@ impl Shared {
     }
 
     fn note_foreign(&self, report: &mut VerifyReport) -> Result<()> {
-        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, marker::ROLLUPS, DIRECTORY, LEDGERS];
+        let ours = [
+            marker::FILE,
+            marker::LOCK,
+            marker::SPOOL,
+            marker::ROLLUPS,
+            DIRECTORY,
+            LEDGERS,
+            settle::FILE,
+            // Being written by a writer.
+            marker::TEMPORARY,
+            "UNSETTLED.tmp",
+            "ledgers.tmp",
+        ];
         let listing = |error| fault::io("list", &self.path, error);
         for name in self.disk.list(&self.path).map_err(listing)? {
             if !ours.contains(&name.as_str()) && !name.starts_with("state.db") {
@@ -223,7 +235,8 @@ impl Shared {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             listed => listed.map_err(listing)?,
         };
-        for name in inside.iter().filter(|name| day_of(name).is_none()) {
+        let foreign = |name: &&String| day_of(name).is_none() && !settle::is_unfinished(name);
+        for name in inside.iter().filter(foreign) {
             report.notes.push(format!("{DIRECTORY}/{name}: not a file of the event store"));
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Appends lines to the files of their days.
 
+use super::settle::Unsettled;
 use super::{DIRECTORY, LEDGERS};
 use crate::disk::{self, Disk, DiskFile, DiskLock, OpenMode};
 use crate::fault;
@@ -22,6 +23,8 @@ pub(super) struct Writer {
     durability: Durability,
     open: BTreeMap<PathBuf, Arc<dyn DiskFile>>,
     pub(super) unsynced: BTreeMap<PathBuf, Arc<dyn DiskFile>>,
+    /// Files the next writer must not trust, should this one be interrupted.
+    unsettled: Unsettled,
     seen: Seen,
     /// Why nothing more is taken.
     pub(super) closed: Option<String>,
@@ -43,6 +46,7 @@ impl Writer {
             durability,
             open: BTreeMap::new(),
             unsynced: BTreeMap::new(),
+            unsettled: Unsettled::default(),
             seen,
             closed: None,
             lock: Some(lock),
@@ -130,6 +134,7 @@ impl Writer {
         if let Some(file) = self.open.get(path) {
             return Ok(Arc::clone(file));
         }
+        self.unsettled.note(&*self.disk, &self.store, path)?;
         if self.open.len() >= MAX_OPEN {
             self.open.clear();
         }
@@ -153,6 +158,12 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Says that everything is on stable storage, at the end.
+    pub(super) fn settled(&mut self) {
+        // Left behind, the list costs the next writer a copy and nothing else.
+        let _ = self.unsettled.clear(&*self.disk, &self.store);
     }
 
     /// Closes the store for good: after a failed fsync a second that succeeds proves nothing.

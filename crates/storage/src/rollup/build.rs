@@ -123,12 +123,11 @@ impl Run<'_> {
         let mut late = RollupBuilder::new(RollupPeriod::Hour);
         let mut missing = covered;
         let mut found = Coverage::default();
-        let (mut read, mut counted, mut new, mut damage) = (0, 0, 0, 0);
+        let (mut read, mut counted, mut new) = (0, 0, 0);
         for event in events.query(&query)? {
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    damage += 1;
                     report.damage.push(error.to_string());
                     continue;
                 }
@@ -163,8 +162,9 @@ impl Run<'_> {
         };
         let entry = DayEntry {
             day: day.clone(),
-            // Damaged events stay in the store's count and are not read next time either.
-            raw_events: if damage == 0 { read } else { stats.events },
+            // Events that could not be read stay in the store's count: the day stays stale, because
+            // they may be read next time (a disk that failed once), or be given up as damaged.
+            raw_events: read,
             events: total,
             hours: self.write("hours", day, &hours)?,
             covered: self.write_coverage(day, &found)?,

@@ -1,6 +1,7 @@
 //! Immutable files of compressed, checksummed blocks of rollups.
 
 use super::codec::{Reader, Writer};
+use crate::compression;
 use crate::disk::{Disk, DiskFile, OpenMode, read_exact};
 use crate::fault;
 pub(super) use crate::marker::ROLLUPS as DIRECTORY;
@@ -60,7 +61,7 @@ pub(super) fn bytes_of(rollups: &[Rollup]) -> io::Result<Vec<u8>> {
 /// A block: length before compression, length after it, CRC-32C of both and of what follows; then
 /// the compressed bytes.
 pub(super) fn put_block(raw: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
-    let body = zstd::bulk::compress(raw, LEVEL)?;
+    let body = compression::compress(raw, LEVEL)?;
     let length = |bytes: &[u8]| {
         u32::try_from(bytes.len())
             .ok()
@@ -99,7 +100,7 @@ pub(super) fn block_at(
     if crc32c::crc32c_append(crc32c::crc32c(&header[..8]), &body) != sum {
         return Ok(Err("a block does not match its checksum"));
     }
-    match zstd::bulk::decompress(&body, raw_len as usize) {
+    match compression::decompress(&body, raw_len as usize) {
         Ok(raw) if raw.len() == raw_len as usize => Ok(Ok((raw, 12 + u64::from(length)))),
         _ => Ok(Err("a block cannot be decompressed")),
     }

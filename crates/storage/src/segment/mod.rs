@@ -14,7 +14,7 @@ mod stats;
 mod verify;
 mod writer;
 
-pub(crate) use names::SegmentId;
+pub(crate) use names::{DIRECTORY, SegmentId};
 pub use recover::{RecoveryReport, TornTail};
 
 use crate::disk::{Disk, OsDisk};

@@ -63,14 +63,13 @@ pub(crate) fn path(store: &Path, id: SegmentId) -> PathBuf {
     directory(store).join(file(id))
 }
 
-/// Where a sorted segment is written before it is whole.
+/// Where a segment is written that takes the place of others, before it is whole.
 pub(crate) fn unfinished(store: &Path, id: SegmentId) -> PathBuf {
     directory(store).join(format!("{id}.tmp"))
 }
 
-/// Whether a file is a sorted segment that was never finished.
+/// Whether a file is a segment whose writing was interrupted before it took the place of others.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     name.strip_suffix(".tmp")
-        .and_then(|stem| SegmentId::of_name(&format!("{stem}.seg")))
-        .is_some_and(|id| id.sorted)
+        .is_some_and(|stem| SegmentId::of_name(&format!("{stem}.seg")).is_some())
 }

@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::names::{self, SegmentId};
 use super::scan::{self, Gap, Scan};
-use super::writer::{Active, Writer};
+use super::writer::{End, Writer};
 use super::{frame, query};
 use crate::codec::{EntryV1, Scratch, StreamV1};
 use crate::disk::{self, Disk, DiskFile, DiskLock, OpenMode};
@@ -99,7 +99,8 @@ pub(super) fn recover(
         let size = file.size().map_err(|e| fault::io("measure", &path, e))?;
         let mut scan = scan::load(&*file, &path, number, size)?;
         let known = writer.marker.sealed.iter().any(|it| it.id() == number);
-        if !scan.sealed && !known && Some(number) == newest {
+        let unfinished = !scan.sealed && !known;
+        if unfinished && Some(number) == newest {
             if scan.tail > 0 {
                 report.torn.push(set_aside(&*disk, store, number, &scan)?);
                 scan.tail = 0;
@@ -108,16 +109,20 @@ pub(super) fn recover(
                 disk.remove(&path).map_err(|e| fault::io("remove the empty segment", &path, e))?;
                 continue;
             }
-            seal(&mut writer, number, &scan)?;
+            writer.marker.sealed.push(seal(&*disk, &*file, &path, number, &mut scan)?);
+            changed = true;
             report.sealed.push(names::relative(number));
-            scan.sealed = true;
-            scan.end = writer.marker.sealed.last().map_or(scan.end, |it| it.bytes);
         } else if scan.sealed && !known {
-            // Its writer may have been killed before it had synced the end.
-            let written = disk.open(&path, OpenMode::Append).and_then(|file| file.sync());
-            written.map_err(|e| fault::io("sync the segment", &path, e))?;
+            if Some(number) == newest {
+                let copied = write_anew(&*disk, &*file, &path, scan.end);
+                copied.map_err(|e| fault::io("bring the segment to stable storage", &path, e))?;
+            }
             writer.marker.sealed.push(sealed(&*file, &path, number, &scan)?);
             changed = true;
+        } else if unfinished && size <= frame::header_len(number) as u64 {
+            // Begun in vain: its writer met an error and went on with the next number.
+            disk.remove(&path).map_err(|e| fault::io("remove the empty segment", &path, e))?;
+            continue;
         } else if !scan.sealed && !known && scan.tail > 0 {
             scan.gaps.push(Gap {
                 offset: scan.end,
@@ -195,14 +200,14 @@ fn tidy(
     Ok(live)
 }
 
-/// Copies what follows the last whole block to a file of its own, then cuts it off.
+/// Copies what follows the last whole block to a file of its own.
 fn set_aside(disk: &dyn Disk, store: &Path, number: SegmentId, scan: &Scan) -> Result<TornTail> {
     let path = names::path(store, number);
     let directory = names::directory(store);
     let base = format!("{}.torn-{}", names::file(number), scan.end);
     let mut aside = base.clone();
     let work = |error| fault::io("set the torn end of the segment aside", &path, error);
-    let segment = disk.open(&path, OpenMode::Append).map_err(work)?;
+    let segment = disk.open(&path, OpenMode::Read).map_err(work)?;
     let length =
         usize::try_from(scan.tail).map_err(|_| work(io::ErrorKind::FileTooLarge.into()))?;
     let bytes = disk::read_exact(&*segment, scan.end, length).map_err(work)?;
@@ -224,7 +229,6 @@ fn set_aside(disk: &dyn Disk, store: &Path, number: SegmentId, scan: &Scan) -> R
         }
     }
     disk.sync_dir(&directory).map_err(work)?;
-    segment.truncate(scan.end).and_then(|()| segment.sync()).map_err(work)?;
     Ok(TornTail {
         file: names::relative(number),
         offset: scan.end,
@@ -233,21 +237,54 @@ fn set_aside(disk: &dyn Disk, store: &Path, number: SegmentId, scan: &Scan) -> R
     })
 }
 
-/// Seals a segment that was left open.
-fn seal(writer: &mut Writer, id: SegmentId, scan: &Scan) -> Result<()> {
-    let path = names::path(&writer.store, id);
-    let reading = |error| fault::io("read the segment", &path, error);
-    let file = writer.disk.open(&path, OpenMode::Append).map_err(reading)?;
-    let hasher = frame::hash(&*file, scan.end).map_err(reading)?;
-    writer.active = Some(Active {
-        id,
-        file,
-        length: scan.end,
-        hasher,
-        entries: scan.entries.clone(),
-        events: events(&scan.entries),
+/// Seals a segment that was left open, without what follows its last whole block.
+fn seal(
+    disk: &dyn Disk,
+    file: &dyn DiskFile,
+    path: &Path,
+    id: SegmentId,
+    scan: &mut Scan,
+) -> Result<Sealed> {
+    let mut hasher = blake3::Hasher::new();
+    let mut sealed = None;
+    let mut unstorable = None;
+    let written = disk::replace_with(disk, path, |anew| {
+        disk::copy(file, scan.end, anew, &mut |piece| {
+            hasher.update(piece);
+        })?;
+        match End::of(id, &scan.entries, scan.end, hasher) {
+            Ok(end) => {
+                anew.append(&end.bytes)?;
+                sealed = Some((scan.end + end.bytes.len() as u64, end.blake3));
+                Ok(())
+            }
+            Err(error) => {
+                unstorable = Some(error);
+                Err(io::ErrorKind::InvalidData.into())
+            }
+        }
     });
-    writer.seal()
+    if let Some(error) = unstorable {
+        return Err(error);
+    }
+    written.map_err(|error| fault::io("seal the segment that was left open", path, error))?;
+    let (bytes, blake3) = sealed.expect("set by what was written");
+    scan.sealed = true;
+    scan.end = bytes;
+    Ok(Sealed {
+        segment: id.first,
+        last: None,
+        bytes,
+        blocks: scan.entries.len() as u64,
+        events: events(&scan.entries),
+        blake3,
+    })
+}
+
+/// Writes a file anew. What an interrupted writer left may be in the cache alone, where a failed
+/// sync has marked it as written: another sync succeeds without it. New pages are written.
+fn write_anew(disk: &dyn Disk, file: &dyn DiskFile, path: &Path, length: u64) -> io::Result<()> {
+    disk::replace_with(disk, path, |anew| disk::copy(file, length, anew, &mut |_| {}))
 }
 
 /// What the manifest should say of a segment that was sealed just before the writer was

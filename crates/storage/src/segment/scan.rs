@@ -44,9 +44,8 @@ pub(crate) fn load(file: &dyn DiskFile, path: &Path, id: SegmentId, size: u64) -
             return Err(fault::newer(path, found.into(), frame::VERSION.into()));
         }
         FileHeader::Good(_) => None,
-        FileHeader::Bad if size <= header_len => {
-            return Ok(Scan { tail: size, ..Scan::default() });
-        }
+        // Begun and not finished: nothing was ever stored in it, and recovery removes it.
+        FileHeader::Bad if size <= header_len => return Ok(Scan::default()),
         FileHeader::Bad => Some(Gap {
             offset: 0,
             length: header_len,

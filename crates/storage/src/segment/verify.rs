@@ -9,9 +9,18 @@ use crate::codec::{BlockReader, MetaV1, ledger_from_bytes};
 use crate::disk::{self, DiskFile, OpenMode};
 use crate::fault;
 use crate::marker::{self, Marker, Sealed};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
 use telemetry_interfaces::{Damage, Result, VerifyLevel, VerifyReport};
+
+/// What the check of one segment found.
+#[derive(Default)]
+struct Part {
+    report: VerifyReport,
+    /// Offset and length of what follows the last whole block of a segment without an end.
+    unfinished: Option<(u64, u64)>,
+}
 
 impl Shared {
     pub(super) fn verify(
@@ -20,34 +29,53 @@ impl Shared {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<VerifyReport> {
         let abandoned = self.refresh()?;
-        let mut report = VerifyReport::default();
-        let marker = Marker::read(&*self.disk, &self.path)?;
-        let numbers = self.list(&marker, &mut report)?;
-        let mut files = Vec::new();
-        let mut total = 0;
-        for number in numbers {
-            let path = names::path(&self.path, number);
-            let opened = self.disk.open(&path, OpenMode::Read);
-            let file = opened.map_err(|error| fault::io("open", &path, error))?;
-            let size = file.size().map_err(|error| fault::io("measure", &path, error))?;
-            total += size;
-            files.push((number, file, size));
-        }
-        for (number, file, size) in files {
-            let sealed = marker.sealed.iter().find(|it| it.id() == number);
-            let path = names::path(&self.path, number);
-            let mut check =
-                Check { number, file: &*file, level, report: &mut report, dictionary: None };
-            let done = check.segment(size, self.own_end(number), sealed, &mut |done| {
-                progress(done, total);
-            });
-            let tail = done.map_err(|error| fault::io("read the segment", &path, error))?;
-            if let Some((offset, length)) = tail
-                && abandoned
-                && self.is_abandoned()?
-            {
+        let mut parts = BTreeMap::<SegmentId, Part>::new();
+        let mut notes = BTreeMap::new();
+        // Segments that are replaced while others are checked are not missing: what replaces them
+        // is checked instead.
+        let missing = loop {
+            let (marker, live) = self.settled_listing(&mut notes)?;
+            parts.retain(|id, _| live.contains(id));
+            let named = marker.sealed.iter();
+            let missing: Vec<Sealed> =
+                named.filter(|it| !live.contains(&it.id())).cloned().collect();
+            let mut gone = false;
+            let size = |id: &SegmentId| match marker.sealed.iter().find(|it| it.id() == *id) {
+                Some(sealed) => Ok(sealed.bytes),
+                None => self.size_of(*id),
+            };
+            let all = live.iter().map(size).sum::<Result<u64>>()?;
+            for id in live {
+                if parts.contains_key(&id) {
+                    continue;
+                }
+                let sealed = marker.sealed.iter().find(|it| it.id() == id);
+                let done: u64 = parts.values().map(|it| it.report.bytes).sum();
+                let part =
+                    self.check(id, sealed, level, &mut |bytes| progress(done + bytes, all))?;
+                match part {
+                    Some(part) => {
+                        parts.insert(id, part);
+                    }
+                    None => gone = true,
+                }
+            }
+            if !gone {
+                break missing;
+            }
+        };
+        let mut report =
+            VerifyReport { notes: notes.into_values().collect(), ..Default::default() };
+        let abandoned = abandoned && self.is_abandoned()?;
+        for (id, part) in parts {
+            report.files += 1;
+            report.blocks += part.report.blocks;
+            report.events += part.report.events;
+            report.bytes += part.report.bytes;
+            report.damage.extend(part.report.damage);
+            if let Some((offset, length)) = part.unfinished.filter(|_| abandoned) {
                 report.damage.push(Damage {
-                    file: names::relative(number),
+                    file: names::relative(id),
                     offset,
                     length: Some(length),
                     events: None,
@@ -57,10 +85,66 @@ impl Shared {
                     ),
                 });
             }
-            report.files += 1;
-            progress(report.bytes, total);
         }
+        report.damage.extend(missing.iter().map(|sealed| Damage {
+            file: names::relative(sealed.id()),
+            offset: 0,
+            length: Some(sealed.bytes),
+            events: Some(sealed.events),
+            what: "the segment is missing".into(),
+        }));
+        report.damage.sort_by(|a, b| (&a.file, a.offset).cmp(&(&b.file, b.offset)));
         Ok(report)
+    }
+
+    /// Manifest and directory of one moment: a segment leaves the directory only after the manifest
+    /// has named what replaces it.
+    fn settled_listing(
+        &self,
+        notes: &mut BTreeMap<String, String>,
+    ) -> Result<(Marker, Vec<SegmentId>)> {
+        let mut marker = Marker::read(&*self.disk, &self.path)?;
+        loop {
+            let live = self.list(&marker, notes)?;
+            let after = Marker::read(&*self.disk, &self.path)?;
+            if after == marker {
+                return Ok((marker, live));
+            }
+            marker = after;
+        }
+    }
+
+    fn size_of(&self, id: SegmentId) -> Result<u64> {
+        let path = names::path(&self.path, id);
+        match self.disk.open(&path, OpenMode::Read).and_then(|file| file.size()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            size => size.map_err(|error| fault::io("measure", &path, error)),
+        }
+    }
+
+    /// Checks a segment; `None` when it is gone.
+    fn check(
+        &self,
+        id: SegmentId,
+        sealed: Option<&Sealed>,
+        level: VerifyLevel,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Option<Part>> {
+        let path = names::path(&self.path, id);
+        let file = match self.disk.open(&path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(fault::io("open", &path, error)),
+        };
+        let mut part = Part::default();
+        let report = &mut part.report;
+        let mut check = Check { number: id, file: &*file, level, report, dictionary: None };
+        // A sealed one is whole, even if this process has not taken note of it yet. Asked before
+        // the length is: what is written in between belongs to nobody yet.
+        let own_end = if sealed.is_none() { self.own_end(id) } else { None };
+        let checked = file.size().and_then(|size| check.segment(size, own_end, sealed, progress));
+        part.unfinished = checked.map_err(|e| fault::io("read the segment", &path, e))?;
+        Ok(Some(part))
     }
 
     /// How far this process has written a segment: what lies behind is a write in progress.
@@ -70,14 +154,16 @@ impl Shared {
         index.segments.get(&number).filter(|segment| !segment.sealed).map(|segment| segment.end)
     }
 
-    /// Segments, missing ones and foreign files.
-    fn list(&self, marker: &Marker, report: &mut VerifyReport) -> Result<Vec<SegmentId>> {
+    /// Segments that count, and notes of foreign files by name.
+    fn list(
+        &self,
+        marker: &Marker,
+        notes: &mut BTreeMap<String, String>,
+    ) -> Result<Vec<SegmentId>> {
+        notes.clear();
         let top = self.disk.list(&self.path).map_err(|e| fault::io("list", &self.path, e))?;
-        let ours = [marker::FILE, marker::LOCK, marker::SPOOL, marker::ROLLUPS, names::DIRECTORY];
-        for name in top.iter().filter(|name| !ours.contains(&name.as_str())) {
-            if !name.starts_with("state.db") {
-                report.notes.push(format!("{name}: not a file of the event store"));
-            }
+        for name in top.iter().filter(|name| !marker::is_ours(name)) {
+            notes.insert(name.clone(), format!("{name}: not a file of the event store"));
         }
         let directory = names::directory(&self.path);
         let names = match self.disk.list(&directory) {
@@ -87,6 +173,7 @@ impl Shared {
         };
         let mut numbers = Vec::new();
         for name in names {
+            let relative = format!("{}/{name}", names::DIRECTORY);
             match SegmentId::of_name(&name) {
                 Some(number) => numbers.push(number),
                 None if names::is_unfinished(&name) => {}
@@ -95,28 +182,19 @@ impl Shared {
                     let opened = self.disk.open(&path, OpenMode::Read);
                     let bytes = opened.and_then(|file| file.size());
                     let bytes = bytes.map_err(|error| fault::io("measure", &path, error))?;
-                    report.notes.push(format!(
-                        "{}/{name}: {bytes} bytes, the torn end of a segment that recovery set \
-                         aside; events that were not yet on stable storage may be in it",
-                        names::DIRECTORY
-                    ));
+                    let note = format!(
+                        "{relative}: {bytes} bytes, the torn end of a segment that recovery set \
+                         aside; events that were not yet on stable storage may be in it"
+                    );
+                    notes.insert(relative, note);
                 }
-                None => report
-                    .notes
-                    .push(format!("{}/{name}: not a file of the event store", names::DIRECTORY)),
+                None => {
+                    let note = format!("{relative}: not a file of the event store");
+                    notes.insert(relative, note);
+                }
             }
         }
-        let numbers = query::live(&numbers, marker);
-        for sealed in marker.sealed.iter().filter(|it| !numbers.contains(&it.id())) {
-            report.damage.push(Damage {
-                file: names::relative(sealed.id()),
-                offset: 0,
-                length: Some(sealed.bytes),
-                events: Some(sealed.events),
-                what: "the segment is missing".into(),
-            });
-        }
-        Ok(numbers)
+        Ok(query::live(&numbers, marker))
     }
 }
 
@@ -141,10 +219,11 @@ impl Check<'_> {
     ) -> io::Result<Option<(u64, u64)>> {
         let header_len = frame::header_len(self.number) as u64;
         let end = own_end.filter(|end| *end > 0).unwrap_or(size);
-        if end < header_len {
+        if end < header_len || end == header_len && sealed.is_none() {
+            // Without an entry in the manifest: begun and not finished.
             self.report.bytes += end;
             self.seal(&Scan::default(), end, 0, sealed)?;
-            return Ok((end > 0 && sealed.is_none()).then_some((0, end)));
+            return Ok(None);
         }
         match frame::parse_file_header(&disk::read_exact(self.file, 0, header_len as usize)?) {
             FileHeader::Good(number) if number == self.number => {}
@@ -160,7 +239,7 @@ impl Check<'_> {
         let events_before = self.report.events;
         for entry in &scan.entries {
             self.block(entry.offset, end)?;
-            progress(self.report.bytes + entry.offset + entry.length);
+            progress(entry.offset + entry.length);
         }
         self.report.bytes += end;
         let events = self.report.events - events_before;

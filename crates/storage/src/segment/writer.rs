@@ -212,18 +212,10 @@ impl Writer {
 
     /// Ends the active segment: footer, trailer, fsync, manifest.
     pub(crate) fn seal(&mut self) -> Result<()> {
-        let Some(active) = &mut self.active else { return Ok(()) };
+        let Some(active) = &self.active else { return Ok(()) };
         let path = names::path(&self.store, active.id);
-        let footer = FooterV1 { blocks: std::mem::take(&mut active.entries) };
-        let encoded = footer.to_bytes();
-        active.entries = footer.blocks;
-        let mut bytes = Vec::new();
-        frame::frame(frame::FOOTER, &[], &encoded.map_err(unstorable)?, &mut bytes);
-        let mut hasher = active.hasher.clone();
-        hasher.update(&bytes);
-        let hash = hasher.finalize();
-        let trailer = Trailer { footer: active.length, blake3: *hash.as_bytes() };
-        bytes.extend(trailer.to_bytes(active.id));
+        let End { bytes, blake3 } =
+            End::of(active.id, &active.entries, active.length, active.hasher.clone())?;
         if let Err(error) = active.file.append(&bytes) {
             let failure = fault::io("seal the segment", &path, error);
             if let Err(error) = active.file.truncate(active.length) {
@@ -239,11 +231,37 @@ impl Writer {
                 bytes: active.length + bytes.len() as u64,
                 blocks: active.entries.len() as u64,
                 events: active.events,
-                blake3: hash.to_hex().to_string(),
+                blake3,
             });
         }
         self.sealed += 1;
         self.marker.write(&*self.disk, &self.store)
+    }
+}
+
+/// What ends a sealed segment.
+pub(crate) struct End {
+    /// Footer and trailer.
+    pub(crate) bytes: Vec<u8>,
+    /// Of everything in front of the trailer, as the manifest has it.
+    pub(crate) blake3: String,
+}
+
+impl End {
+    /// `hasher` has taken the `length` bytes in front of the footer.
+    pub(crate) fn of(
+        id: SegmentId,
+        entries: &[EntryV1],
+        length: u64,
+        mut hasher: blake3::Hasher,
+    ) -> Result<Self> {
+        let footer = FooterV1 { blocks: entries.to_vec() }.to_bytes().map_err(unstorable)?;
+        let mut bytes = Vec::new();
+        frame::frame(frame::FOOTER, &[], &footer, &mut bytes);
+        hasher.update(&bytes);
+        let hash = hasher.finalize();
+        bytes.extend(Trailer { footer: length, blake3: *hash.as_bytes() }.to_bytes(id));
+        Ok(Self { bytes, blake3: hash.to_hex().to_string() })
     }
 }
 

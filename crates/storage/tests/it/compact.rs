@@ -1,12 +1,15 @@
 //! Sorting and joining segments changes files, and no answer.
 
+use crate::disk::Interrupting;
 use crate::{all, events};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use telemetry_interfaces::{
     ErrorKind, EventStore, Ledger, Maintenance, Order, Query, SelectorPattern, VerifyLevel,
 };
 use telemetry_models::{Event, Timestamp};
+use telemetry_storage::disk::Disk;
 use telemetry_storage::{SegmentStore, StorageConfig};
 
 fn config(path: &Path) -> StorageConfig {
@@ -177,6 +180,31 @@ fn full_segments_are_sorted_in_the_background() {
     assert_eq!(all(&reader).len(), 2000);
     store.close().unwrap();
     assert_eq!(all(&reader), all(&store));
+}
+
+/// A segment that is replaced while others are checked is not missing.
+#[test]
+fn verify_is_right_while_segments_are_replaced() {
+    for opened_by in ["the writer", "a reader"] {
+        let directory = tempfile::tempdir().unwrap();
+        for part in events(900).chunks(300) {
+            let store = SegmentStore::open(&config(directory.path())).unwrap();
+            store.append(part).unwrap();
+        }
+        let disk = Arc::new(Interrupting::default());
+        let its = Arc::clone(&disk) as Arc<dyn Disk>;
+        let writer =
+            Arc::new(SegmentStore::open_on(Arc::clone(&its), &config(directory.path())).unwrap());
+        let reader = SegmentStore::open_read_only_on(its, directory.path()).unwrap();
+        let checked = if opened_by == "a reader" { &reader } else { &*writer };
+        let compacting = Arc::clone(&writer);
+        let happens = move || assert_eq!(compacting.compact(&mut |_, _| {}).unwrap().replaced, 3);
+        *disk.at.lock().unwrap() = Some(("00000002.seg".into(), Box::new(happens)));
+        let report = checked.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap();
+        assert_eq!((report.damage, report.events), (vec![], 900), "{opened_by}");
+        assert!(disk.at.lock().unwrap().is_none(), "it was compacted meanwhile");
+        assert_eq!(segments(directory.path()), ["00000001-00000003.seg"]);
+    }
 }
 
 #[test]

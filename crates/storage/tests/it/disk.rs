@@ -101,3 +101,50 @@ impl DiskFile for TestFile {
         if self.0.skip_sync.load(Ordering::SeqCst) { Ok(()) } else { self.1.sync() }
     }
 }
+
+/// A disk on which something happens in the middle of what a store does.
+#[derive(Default)]
+pub(crate) struct Interrupting {
+    /// Taken at the opening of a file with this name.
+    pub(crate) at: Mutex<Option<(String, Happening)>>,
+}
+
+pub(crate) type Happening = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for Interrupting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupting")
+    }
+}
+
+impl Disk for Interrupting {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        OsDisk.create_dir(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        OsDisk.list(path)
+    }
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let its_turn = |at: &mut (String, _)| path.ends_with(&at.0);
+        let due = self.at.lock().unwrap().take_if(its_turn);
+        if let Some((_, happens)) = due {
+            happens();
+        }
+        OsDisk.open(path, mode)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsDisk.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsDisk.remove(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        OsDisk.sync_dir(path)
+    }
+    fn lock(&self, path: &Path, holder: &str) -> io::Result<Locking> {
+        OsDisk.lock(path, holder)
+    }
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        OsDisk.is_locked(path)
+    }
+}

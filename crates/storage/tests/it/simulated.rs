@@ -1,9 +1,11 @@
 //! Losses of power, faults and kills on a simulated disk; `cargo xtask eval crash` does the same
 //! more often.
 
-use telemetry_interfaces::Durability;
+use std::sync::Arc;
+use telemetry_interfaces::{Durability, ErrorKind};
 use telemetry_storage::{JsonStore, SegmentStore, StorageConfig};
-use telemetry_testkit::simulation::{Effort, Kind, Subject, Tally, simulate};
+use telemetry_testkit::disk::{Fault, FaultKind, Loss, SimDisk};
+use telemetry_testkit::simulation::{Effort, Kind, Subject, Tally, simulate, store_path};
 
 fn config(path: &std::path::Path, kind: Kind) -> StorageConfig {
     StorageConfig {
@@ -39,12 +41,12 @@ fn json() -> Subject {
             Ok(Box::new(JsonStore::open_read_only_on(disk, path)?))
         }),
         keeps_torn: true,
-        kinds: vec![Kind::Append, Kind::Recover],
+        kinds: vec![Kind::Append, Kind::Recover, Kind::RollUp],
     }
 }
 
 fn holds(subject: &Subject) {
-    let seeds: u64 = std::env::var("STORAGE_SIMULATED_SEEDS").map_or(4, |it| it.parse().unwrap());
+    let seeds: u64 = std::env::var("STORAGE_SIMULATED_SEEDS").map_or(2, |it| it.parse().unwrap());
     let mut tally = Tally::default();
     let mut faults = Vec::new();
     for kind in &subject.kinds {
@@ -67,4 +69,35 @@ fn segments_lose_nothing() {
 #[test]
 fn json_lines_lose_nothing() {
     holds(&json());
+}
+
+/// A sync fails, and the write cannot be taken back either: the kernel shows the next program what
+/// is not on the disk and never will be. What that program acknowledges must be there all the same.
+#[test]
+fn what_a_failed_sync_forgot_is_not_taken_for_stored() {
+    for subject in [segment(), json()] {
+        let disk = SimDisk::new(std::path::Path::new("/simulated"), 1);
+        let open = |disk: &SimDisk| {
+            (subject.open)(Arc::new(disk.clone()), &store_path(), Kind::Append).unwrap()
+        };
+        let events = crate::events(6);
+        let store = open(&disk);
+        store.append(&events[..3]).unwrap();
+        // The write works; its sync and the cutting back do not.
+        disk.fail(Some(Fault { kind: FaultKind::Io, at: 1, times: 2 }));
+        let error = store.append(&events[3..]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        drop(store);
+        disk.fail(None);
+        let store = open(&disk);
+        let ack = store.append(&events).unwrap();
+        assert_eq!(ack.stored + ack.duplicates, 6);
+        let after = SimDisk::after(&disk.moment(), Loss::Unsynced, 2);
+        assert_eq!(crate::all(&*open(&after)).len(), 6, "{}", subject.name);
+        store.close().unwrap();
+        let after = SimDisk::after(&disk.moment(), Loss::Unsynced, 3);
+        let store = open(&after);
+        assert!(store.recovered().is_clean(), "{}: {}", subject.name, store.recovered());
+        assert_eq!(crate::all(&*store).len(), 6, "{}", subject.name);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Loss;
 use fastrand::Rng;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
@@ -22,13 +23,13 @@ struct Change {
 
 #[derive(Clone, Debug)]
 enum What {
-    Write { at: usize, bytes: Vec<u8> },
+    Write { at: usize, bytes: Arc<[u8]> },
     Truncate(usize),
 }
 
 impl Content {
     pub(super) fn append(&mut self, bytes: &[u8]) {
-        let what = What::Write { at: self.now.len(), bytes: bytes.to_vec() };
+        let what = What::Write { at: self.now.len(), bytes: bytes.into() };
         self.now.extend(bytes);
         self.pending.push(Change { what, forgotten: false });
     }
@@ -58,9 +59,13 @@ impl Content {
         }
     }
 
+    pub(super) fn forgets(&self) -> bool {
+        self.pending.iter().any(|change| change.forgotten)
+    }
+
     /// Pages that a failed sync forgot leave the cache: programs read the disk again.
     pub(super) fn evict(&mut self) {
-        if self.pending.iter().any(|change| change.forgotten) {
+        if self.forgets() {
             self.now = self.durable.clone();
             for change in self.pending.iter().filter(|change| !change.forgotten) {
                 change.what.apply(&mut self.now);
@@ -93,7 +98,7 @@ impl Content {
             match &change.what {
                 What::Write { at, bytes } if index + 1 == kept => {
                     let torn = rng.usize(..=bytes.len());
-                    What::Write { at: *at, bytes: bytes[..torn].to_vec() }.apply(&mut left);
+                    What::Write { at: *at, bytes: bytes[..torn].into() }.apply(&mut left);
                 }
                 what => what.apply(&mut left),
             }

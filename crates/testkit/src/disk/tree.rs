@@ -6,14 +6,16 @@ use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A whole file system.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    /// By inode; never reused, because open files and pending names refer to them.
-    files: Vec<Content>,
-    now: Names,
-    durable: Names,
+    /// By inode; never reused, because open files and pending names refer to them. Shared with the
+    /// moments that were kept, until one of them changes.
+    files: Vec<Arc<Content>>,
+    now: Arc<Names>,
+    durable: Arc<Names>,
     /// Changes of names since they were made durable, in order.
     pending: Vec<Change>,
 }
@@ -36,7 +38,7 @@ impl Tree {
     /// Empty but for a durable directory and those above it.
     pub(super) fn with(root: &Path) -> Self {
         let mut tree = Self::default();
-        tree.now.directories.extend(root.ancestors().map(Path::to_owned));
+        Arc::make_mut(&mut tree.now).directories.extend(root.ancestors().map(Path::to_owned));
         tree.durable = tree.now.clone();
         tree
     }
@@ -54,7 +56,7 @@ impl Tree {
     }
 
     pub(super) fn content_mut(&mut self, inode: usize) -> &mut Content {
-        &mut self.files[inode]
+        Arc::make_mut(&mut self.files[inode])
     }
 
     pub(super) fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -94,7 +96,7 @@ impl Tree {
         if self.now.files.contains_key(path) || self.is_directory(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.files.push(Content::default());
+        self.files.push(Arc::default());
         let inode = self.files.len() - 1;
         self.change(Change::Link(path.to_owned(), inode));
         Ok(inode)
@@ -119,7 +121,7 @@ impl Tree {
     }
 
     fn change(&mut self, change: Change) {
-        change.apply(&mut self.now);
+        change.apply(Arc::make_mut(&mut self.now));
         self.pending.push(change);
     }
 
@@ -139,7 +141,7 @@ impl Tree {
             }
         }
         let mut due = due.into_iter();
-        let durable = &mut self.durable;
+        let durable = Arc::make_mut(&mut self.durable);
         self.pending.retain(|change| {
             let its_turn = due.next().unwrap_or(false);
             if its_turn {
@@ -152,12 +154,12 @@ impl Tree {
 
     /// What a kill leaves: everything, but what a failed sync forgot may leave the cache.
     pub(super) fn evict(&mut self) {
-        self.files.iter_mut().for_each(Content::evict);
+        self.files.iter_mut().filter(|it| it.forgets()).for_each(|it| Arc::make_mut(it).evict());
     }
 
     /// What is there after a loss of power.
     pub(super) fn after(&self, loss: Loss, rng: &mut Rng) -> Self {
-        let mut names = self.durable.clone();
+        let mut names = Names::clone(&self.durable);
         let kept = match loss {
             Loss::Unsynced => 0,
             Loss::Nothing | Loss::Scattered => self.pending.len(),
@@ -173,11 +175,12 @@ impl Tree {
         let reachable = |path: &Path| path.ancestors().skip(1).all(|it| directories.contains(it));
         names.files.retain(|path, _| reachable(path));
         names.directories.retain(|path| reachable(path));
-        let mut files = vec![Content::default(); self.files.len()];
+        let mut files = vec![Arc::default(); self.files.len()];
         for inode in names.files.values() {
-            files[*inode] = self.files[*inode].after(loss, rng);
+            files[*inode] = Arc::new(self.files[*inode].after(loss, rng));
         }
-        Self { files, now: names.clone(), durable: names, pending: Vec::new() }
+        let names = Arc::new(names);
+        Self { files, now: Arc::clone(&names), durable: names, pending: Vec::new() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::drive::{History, Mark, ledger};
 use super::workload::{Kind, SPARE};
-use super::{Subject, Tally, store_path};
+use super::{Subject, Tally, rollups, store_path};
 use crate::disk::{Loss, Moment, SimDisk};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,7 +58,11 @@ impl<'a> Check<'a> {
         if let (Some(error), true) = (reader, recovered.is_clean()) {
             return Err(format!("a reader met what recovery does not report: {error}"));
         }
-        self.events(&*store, "after recovery", self.mark.acknowledged, self.mark.offered)?;
+        let found =
+            self.events(&*store, "after recovery", self.mark.acknowledged, self.mark.offered)?;
+        if self.kind == Kind::RollUp {
+            rollups::check(&*store, &found)?;
+        }
         self.ledger(&*store)?;
         self.goes_on(&disk, &*store)
     }
@@ -141,7 +145,7 @@ impl<'a> Check<'a> {
         when: &str,
         least: usize,
         most: usize,
-    ) -> Result<(), String> {
+    ) -> Result<Vec<Event>, String> {
         let ask = |query: &Query| {
             let answer = store.query(query).map_err(|error| format!("{when}: {error}"))?;
             let kept = |item: &Result<Event, _>| item.is_ok() || !self.subject.keeps_torn;
@@ -150,7 +154,7 @@ impl<'a> Check<'a> {
         };
         let found = ask(&Query::all())?;
         self.compare(&found, least, most).map_err(|what| format!("{when} {what}"))?;
-        let Some(one) = self.history.events.first() else { return Ok(()) };
+        let Some(one) = self.history.events.first() else { return Ok(found) };
         let by_selector = Query {
             selector: SelectorPattern::new(one.selector.as_str()).ok(),
             from: Some(one.timestamp),
@@ -163,7 +167,7 @@ impl<'a> Check<'a> {
                 return Err(format!("{when} the answer to {query:?} is wrong"));
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     fn compare(&self, found: &[Event], least: usize, most: usize) -> Result<(), String> {

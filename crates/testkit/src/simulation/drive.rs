@@ -121,6 +121,13 @@ impl Driver<'_> {
                 self.note();
             }
             Step::Flush => self.with_store("flush", |store, _| store.flush())?,
+            Step::Compact => {
+                self.with_store("compact", |store, _| store.compact(&mut |_, _| {}).map(|_| ()))?
+            }
+            Step::RollUp => self.with_store("roll up", |store, _| {
+                let Some(rollups) = store.rollups() else { return Ok(()) };
+                rollups.roll_up(&mut |_, _| {}).map(|_| ())
+            })?,
             Step::Reopen => {
                 self.with_store("close", |store, _| store.close())?;
                 self.store = None;
@@ -200,7 +207,13 @@ impl Driver<'_> {
                 self.doubt = true;
                 continue;
             }
-            let expected = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Closed);
+            // What cannot be read may be damaged or come back: no program can tell.
+            let unread = self.fault.is_some_and(|it| it.kind == FaultKind::Read);
+            let expected = match error.kind() {
+                ErrorKind::Unavailable | ErrorKind::Closed => true,
+                ErrorKind::Corrupt => unread,
+                _ => false,
+            };
             if !expected || self.fault.is_none() && attempt > TRIES {
                 return Err(format!("cannot {doing} ({:?}): {error}", error.kind()));
             }

@@ -14,11 +14,16 @@ pub enum Kind {
     Seal,
     /// Programs that are killed, and others that go on.
     Recover,
+    /// As filling files, and sorting and joining them.
+    Compact,
+    /// Rollups made and brought up to date between appends.
+    RollUp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Append, Self::Seal, Self::Recover];
+    pub const ALL: [Self; 5] =
+        [Self::Append, Self::Seal, Self::Recover, Self::Compact, Self::RollUp];
 
     /// Its word.
     pub const fn as_str(self) -> &'static str {
@@ -26,6 +31,8 @@ impl Kind {
             Self::Append => "append",
             Self::Seal => "seal",
             Self::Recover => "recover",
+            Self::Compact => "compact",
+            Self::RollUp => "roll up",
         }
     }
 }
@@ -45,6 +52,10 @@ pub(super) enum Step {
     Again,
     Ledger,
     Flush,
+    /// Sorts and joins files.
+    Compact,
+    /// Brings rollups up to date.
+    RollUp,
     /// Closes the store and opens it again.
     Reopen,
     /// Is killed; another program opens the store.
@@ -68,12 +79,16 @@ impl Workload {
         let mut steps = Vec::new();
         for _ in 0..rng.usize(5..12) {
             let step = match (kind, rng.u8(..20)) {
-                (Kind::Append, 0) | (Kind::Recover, 0..3) => Step::Reopen,
-                (Kind::Append, 1) | (Kind::Seal, 0) | (Kind::Recover, 3..8) => Step::Kill,
+                (Kind::Append | Kind::Compact, 0) | (Kind::Recover, 0..3) => Step::Reopen,
+                (Kind::Append | Kind::Compact, 1)
+                | (Kind::Seal | Kind::RollUp, 0)
+                | (Kind::Recover, 3..8) => Step::Kill,
+                (Kind::Compact, 2..8) => Step::Compact,
+                (Kind::RollUp, 1..8) => Step::RollUp,
                 (_, 17) => Step::Again,
                 (_, 18) => Step::Flush,
                 (_, 19) => Step::Ledger,
-                (Kind::Seal, _) => Step::Append(rng.usize(4..16)),
+                (Kind::Seal | Kind::Compact, _) => Step::Append(rng.usize(4..16)),
                 _ => Step::Append(rng.usize(1..8)),
             };
             steps.push(step);
