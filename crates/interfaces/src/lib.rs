@@ -32,7 +32,10 @@ pub use engine::{AsyncSelectorEngine, AttemptObserver, Resolution, SelectorEngin
 pub use error::{Code, Error, ErrorKind, Result};
 pub use key::{Key, KeyProvider};
 pub use ledger::{DropReason, FlushReport, Ledger};
-pub use maintenance::{CompactReport, Damage, Maintenance, Recovery, VerifyLevel, VerifyReport};
+pub use maintenance::{
+    CompactReport, Damage, Maintenance, QuarantineReport, Quarantined, Recovery, VerifyLevel,
+    VerifyReport,
+};
 pub use memory::{MemoryState, MemoryStore};
 pub use observer::{
     AttemptRecord, NoopObserver, NoopOperation, OperationObserver, PageHandle, Phase,

@@ -1,5 +1,5 @@
 use crate::{Code, Error, ErrorKind, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How thoroughly a store is checked.
@@ -39,6 +39,50 @@ pub trait Maintenance: Send + Sync {
             "this backend has nothing to compact",
         ))
     }
+
+    /// Takes damaged files out of use: what can be read of them stays in the store, in new files;
+    /// the files as they were go to a folder of their own, with a report of what is lost.
+    /// Afterwards queries and checks find no damage, and events that were lost can be stored again.
+    /// Whoever has the store open for reading opens it again. `progress` as for
+    /// [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// `Unsupported` where files have no checksums or no files are, `Denied` when the store was
+    /// opened for reading; otherwise when a file cannot be read or written: what was damaged is
+    /// where it was, or in the folder, then.
+    fn quarantine(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<QuarantineReport> {
+        let _ = progress;
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            Code::StorageUnavailable,
+            "this backend has no files to take out of use",
+        ))
+    }
+}
+
+/// What was taken out of use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineReport {
+    /// The folder that holds the files as they were, and this report as `report.json`, relative to
+    /// the store; `None` when nothing was damaged.
+    pub folder: Option<String>,
+    /// One for each damaged file.
+    pub files: Vec<Quarantined>,
+}
+
+/// A file that was taken out of use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// The file, relative to the store.
+    pub file: String,
+    /// Where it lies now, relative to the store; `None` when it is missing.
+    pub moved_to: Option<String>,
+    /// What is wrong with it.
+    pub damage: Vec<Damage>,
+    /// Events that could be read, and are in the store as before.
+    pub kept: u64,
+    /// Events that could not, when known.
+    pub lost: Option<u64>,
 }
 
 /// What a compaction did.
@@ -84,7 +128,7 @@ impl VerifyReport {
 }
 
 /// One damaged place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damage {
     /// The file, relative to the store.
     pub file: String,

@@ -45,6 +45,22 @@ pub(crate) fn not_a_store(path: &Path, found: &str) -> Error {
     .cure("name an empty directory or a store with --store DIR; nothing was written")
 }
 
+/// Files of a store, and no manifest beside them.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) fn no_manifest(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        Code::Corruption,
+        "the store's manifest telemetry-store.json is missing",
+    )
+    .with("path", path.display())
+    .cure(REBUILD)
+}
+
+/// What makes a manifest anew.
+pub(crate) const REBUILD: &str = "run `telemetry store rebuild`, which makes it anew from the files \
+     beside it, or restore it from a copy; the events are untouched";
+
 /// A store or file of a version this program does not know.
 pub(crate) fn newer(path: &Path, found: u64, known: u64) -> Error {
     Error::new(

@@ -13,6 +13,10 @@ mod fault;
 mod json;
 mod marker;
 mod open;
+#[cfg(any(feature = "segment", feature = "json"))]
+mod quarantine;
+#[cfg(any(feature = "segment", feature = "json"))]
+mod rebuild;
 #[cfg(all(feature = "rollup", any(feature = "segment", feature = "json")))]
 mod rollup;
 #[cfg(any(feature = "segment", feature = "json"))]
@@ -28,6 +32,8 @@ pub use config::{Backend, StorageConfig};
 #[cfg(feature = "json")]
 pub use json::JsonStore;
 pub use open::{Store, open, open_existing_read_only};
+#[cfg(any(feature = "segment", feature = "json"))]
+pub use rebuild::{RebuildReport, rebuild};
 #[cfg(feature = "segment")]
 pub use segment::{RecoveryReport, SegmentStore, TornTail};
 #[cfg(feature = "state")]

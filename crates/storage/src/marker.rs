@@ -22,6 +22,13 @@ const VERSION: u64 = 2;
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const SPOOL: &str = "spool";
 
+/// Where the events of the segment store lie.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) const SEGMENTS: &str = "segments";
+/// Where the events of the JSON store lie.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) const EVENTS: &str = "events";
+
 /// Rollups lie beside the events, and outlive them.
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const ROLLUPS: &str = "rollups";
@@ -29,7 +36,7 @@ pub(crate) const ROLLUPS: &str = "rollups";
 /// Whether a name in a store's directory belongs to the segment store, or to what may lie beside it.
 #[cfg(feature = "segment")]
 pub(crate) fn is_ours(name: &str) -> bool {
-    let ours = [FILE, TEMPORARY, LOCK, SPOOL, ROLLUPS, crate::segment::DIRECTORY];
+    let ours = [FILE, TEMPORARY, LOCK, SPOOL, ROLLUPS, crate::quarantine::DIRECTORY, SEGMENTS];
     ours.contains(&name) || name.starts_with("state.db")
 }
 
@@ -107,10 +114,7 @@ impl Marker {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(match disk.list(store) {
-                    Ok(names) => match names.first() {
-                        Some(name) => fault::not_a_store(store, name),
-                        None => fault::no_store(store),
-                    },
+                    Ok(names) => unmarked(store, &names),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => fault::no_store(store),
                     Err(error) => fault::io("list the directory", store, error),
                 });
@@ -125,9 +129,7 @@ impl Marker {
                 .with("file", path.display())
                 .with("line", error.line())
                 .with("column", error.column())
-                .cure(
-                    "restore telemetry-store.json from a copy; the events beside it are untouched",
-                )
+                .cure(fault::REBUILD)
                 .source(error)
         };
         let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
@@ -147,8 +149,8 @@ impl Marker {
         let names = disk.list(store).map_err(|e| fault::io("list the directory", store, e))?;
         let marker = if names.iter().any(|name| name == FILE) {
             Self::read(disk, store)?
-        } else if let Some(foreign) = names.iter().find(|name| !HARMLESS.contains(&name.as_str())) {
-            return Err(fault::not_a_store(store, foreign));
+        } else if names.iter().any(|name| !is_beside(name)) {
+            return Err(unmarked(store, &names));
         } else {
             let marker = Self::new(backend);
             marker.write(disk, store)?;
@@ -183,6 +185,29 @@ impl Marker {
     }
 }
 
+/// Whether a name may lie in a directory before it becomes a store.
+#[cfg(any(feature = "segment", feature = "json"))]
+pub(crate) fn is_beside(name: &str) -> bool {
+    HARMLESS.contains(&name)
+}
+
+#[cfg(not(any(feature = "segment", feature = "json")))]
+fn is_beside(_name: &str) -> bool {
+    false
+}
+
+/// What is wrong with a directory that has no marker.
+fn unmarked(store: &Path, names: &[String]) -> Error {
+    #[cfg(any(feature = "segment", feature = "json"))]
+    if names.iter().any(|name| name == SEGMENTS || name == EVENTS) {
+        return fault::no_manifest(store);
+    }
+    match names.iter().find(|name| !is_beside(name)).or(names.first()) {
+        Some(name) => fault::not_a_store(store, name),
+        None => fault::no_store(store),
+    }
+}
+
 /// Prepares a directory for the one writer: makes it, refuses what is not a store, takes the lock.
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) fn prepare(
@@ -193,8 +218,8 @@ pub(crate) fn prepare(
     match disk.list(store) {
         // Looked at before the lock file is made, so that nothing is left in a foreign directory.
         Ok(names) if !names.iter().any(|name| name == FILE) => {
-            if let Some(foreign) = names.iter().find(|name| !HARMLESS.contains(&name.as_str())) {
-                return Err(fault::not_a_store(store, foreign));
+            if names.iter().any(|name| !is_beside(name)) {
+                return Err(unmarked(store, &names));
             }
         }
         Ok(_) => Marker::read(disk, store)?.expect_backend(store, backend)?,

@@ -1,3 +1,5 @@
+mod mend;
+
 use crate::arguments::Global;
 use crate::commands::event::Fields;
 use crate::console::{Console, Tone};
@@ -9,7 +11,7 @@ use crate::settings::Settings;
 use crate::table::{Cell, Column, Table};
 use clap::Subcommand;
 use telemetry_runtime::interfaces::{
-    Code, Error, ErrorKind, StoreStats, VerifyLevel, VerifyReport,
+    Code, Damage, Error, ErrorKind, StoreStats, VerifyLevel, VerifyReport,
 };
 use telemetry_runtime::storage::{StorageConfig, open};
 
@@ -18,7 +20,7 @@ const LISTED: usize = 20;
 const CURE: &str = "keep a copy of the store; what is damaged is skipped and reported, the rest \
                     stays readable. An unfinished end is set aside when the program that \
                     records to this store starts again; for other damage restore the file from \
-                    a backup";
+                    a backup, or take it out of use with `telemetry store quarantine`";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
@@ -44,6 +46,25 @@ Example:
         #[arg(long)]
         deep: bool,
     },
+    /// Take damaged files out of use and keep what can be read of them
+    #[command(after_help = "\
+Checks every event. What can be read of a damaged file stays in the store, in a new file; the file as
+it was goes to a folder of its own under `quarantine`, with a report.json of what is lost. Afterwards
+queries and checks find no damage. Needs the store for itself: end the program that records to it.
+Exit code 1 when events are lost.
+
+Example:
+  telemetry store quarantine")]
+    Quarantine,
+    /// Make the store's manifest anew from its files
+    #[command(after_help = "\
+For when telemetry-store.json is lost or damaged. Reads every byte; nothing but the manifest is
+written, and one that is there is kept under `quarantine`. A segment that is missing is missed by the
+manifest alone: afterwards nobody does. Exit code 1 when damage was found on the way.
+
+Example:
+  telemetry store rebuild")]
+    Rebuild,
     /// Sort what is not sorted yet and join small files
     #[command(after_help = "\
 The answers stay the same; queries get faster and files smaller. Damaged files are left as they are.
@@ -63,6 +84,8 @@ pub(crate) fn run(command: &StoreCommand, global: &Global, console: &mut Console
         }
         StoreCommand::Verify { deep } => verify(*deep, &settings, global, console),
         StoreCommand::Compact => compact(&settings, global, console),
+        StoreCommand::Quarantine => mend::quarantine(&settings, global, console),
+        StoreCommand::Rebuild => mend::rebuild(&settings, global, console),
     }
 }
 
@@ -197,21 +220,25 @@ fn compact(settings: &Settings, global: &Global, console: &mut Console) -> Outco
     Ok(Exit::fine_if(report.damaged == 0))
 }
 
+fn print_damage(damage: &Damage, console: &mut Console) -> std::io::Result<()> {
+    let word = console.paint(Tone::Bad, "damaged");
+    let length = damage.length.map(|it| format!(", {it} bytes")).unwrap_or_default();
+    let lost = match damage.events {
+        Some(0) => "; no events lost".to_owned(),
+        Some(events) => format!("; {} lost", figures::counted(events, "event")),
+        None => String::new(),
+    };
+    let (file, what) = (plain(&damage.file), plain(&damage.what));
+    let offset = damage.offset;
+    console.line(format_args!("{word}  {file} at byte {offset}{length}: {what}{lost}"))
+}
+
 fn print(report: &VerifyReport, deep: bool, console: &mut Console) -> std::io::Result<()> {
     for note in &report.notes {
         console.line(format_args!("{}  {}", console.paint(Tone::Faint, "note"), plain(note)))?;
     }
     for damage in &report.damage {
-        let word = console.paint(Tone::Bad, "damaged");
-        let length = damage.length.map(|it| format!(", {it} bytes")).unwrap_or_default();
-        let lost = match damage.events {
-            Some(0) => "; no events lost".to_owned(),
-            Some(events) => format!("; {} lost", figures::counted(events, "event")),
-            None => String::new(),
-        };
-        let (file, what) = (plain(&damage.file), plain(&damage.what));
-        let offset = damage.offset;
-        console.line(format_args!("{word}  {file} at byte {offset}{length}: {what}{lost}"))?;
+        print_damage(damage, console)?;
     }
     let read = format!(
         "{} in {}, {}, {}",

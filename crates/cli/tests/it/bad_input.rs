@@ -112,6 +112,76 @@ fn a_truncated_segment() {
     }
 }
 
+/// Header of a segment of format version 9, number 9, as a later version may write it.
+const FUTURE: [u8; 24] =
+    [137, 84, 69, 76, 83, 69, 71, 10, 9, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 202, 13, 64, 37];
+
+#[test]
+fn a_segment_of_a_later_version_hides_no_other() {
+    let place = Place::with_store();
+    let segment = only(&place.store(), ".seg").with_file_name("00000009.seg");
+    std::fs::write(&segment, [&FUTURE[..], b"what nobody can read yet"].concat()).unwrap();
+    let ran = place.run_reading(&["query", "--json", "--limit", "0"]).code(1);
+    assert_eq!(ran.out.lines().count(), 16, "the other segments are still answered");
+    ran.says(&["00000009.seg", "newer version"]);
+    place.run_reading(&["store", "verify"]).code(1).shows(&["00000009.seg", "newer version"]);
+    place.run(&["store", "quarantine"]).code(0).shows(&["nothing is damaged"]);
+    // A program can go on recording beside it.
+    place.fill(Backend::Segment, &events());
+    let ran = place.run_reading(&["query", "--json", "--limit", "0"]).code(1);
+    assert_eq!(ran.out.lines().count(), 16, "and nothing was stored twice");
+}
+
+#[test]
+fn a_missing_segment_is_named_and_the_rest_is_read() {
+    let place = Place::new();
+    place.fill(Backend::Segment, &events()[..8]);
+    place.fill(Backend::Segment, &events()[8..]);
+    std::fs::remove_file(only(&place.store(), "00000001.seg")).unwrap();
+    let ran = place.run_reading(&["query", "--json", "--limit", "0"]).code(1);
+    assert_eq!(ran.out.lines().count(), 8);
+    ran.says(&["TEL-007", "00000001.seg", "missing", "8 events lost", "what to do:"]);
+    place.run_reading(&["store", "verify"]).code(1).shows(&["00000001.seg", "missing", "8 events"]);
+    place.run_reading(&["stats"]).code(1).says(&["telemetry store verify"]);
+}
+
+#[test]
+fn a_manifest_from_the_future() {
+    let place = Place::with_store();
+    let manifest = place.store().join("telemetry-store.json");
+    let future = r#"{"format":"telemetry-store","version":9,"backend":"segment","shards":[1]}"#;
+    let own = std::fs::read(&manifest).unwrap();
+    std::fs::write(&manifest, future).unwrap();
+    for command in
+        [&["query"][..], &["store", "stats"], &["store", "rebuild"], &["store", "compact"]]
+    {
+        let told = ["TEL-001", "telemetry-store.json", "version 9", "use the newer version"];
+        place.run_reading(command).code(2).says(&told);
+    }
+    // Nothing was lost: with its own manifest the store is as before.
+    std::fs::write(&manifest, own).unwrap();
+    let ran = place.run_reading(&["query", "--json", "--limit", "0"]).code(0);
+    assert_eq!(ran.out.lines().count(), 16);
+}
+
+#[test]
+fn foreign_files_in_a_store() {
+    let place = Place::with_store();
+    let expected = place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out;
+    place.write("telemetry-data/notes.txt", "mine");
+    place.write("telemetry-data/segments/00000001.seg.bak", "a copy");
+    place.write("telemetry-data/segments/thesis.seg", "ten years of work");
+    let files = ["notes.txt", "segments/00000001.seg.bak", "segments/thesis.seg"];
+    place.run_reading(&["store", "verify"]).code(0).shows(&files).shows(&["not a file of"]);
+    assert_eq!(place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out, expected);
+    place.fill(Backend::Segment, &events());
+    place.run(&["store", "compact"]).code(0);
+    place.run(&["store", "quarantine"]).code(0);
+    for file in files {
+        assert!(place.store().join(file).exists(), "{file} is left alone");
+    }
+}
+
 #[test]
 fn a_torn_end_that_was_set_aside() {
     let place = Place::with_store();

@@ -1,4 +1,4 @@
-use crate::setup::{Place, events};
+use crate::setup::{Place, events, only};
 use serde_json::Value;
 use telemetry_runtime::storage::Backend;
 
@@ -71,4 +71,62 @@ fn compacting_changes_files_and_no_answer() {
     let other = Place::new();
     other.fill(Backend::Json, &events());
     other.run(&["store", "compact"]).code(2).says(&["json", "nothing to compact"]);
+}
+
+#[test]
+fn damage_is_taken_out_of_use_and_reported() {
+    for backend in [Backend::Segment, Backend::Json] {
+        let place = Place::new();
+        place.fill(backend, &events()[..8]);
+        place.fill(backend, &events()[8..]);
+        place.run(&["store", "quarantine"]).code(0).shows(&["nothing is damaged"]);
+        let name = match backend {
+            Backend::Json => "2025-03-01.jsonl",
+            _ => "00000002.seg",
+        };
+        let file = only(&place.store(), name);
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100] ^= 0x80;
+        std::fs::write(&file, &bytes).unwrap();
+        place.run_reading(&["store", "verify"]).code(1).shows(&[name, "store quarantine"]);
+        place.run(&["store", "quarantine"]).code(1).shows(&[
+            "damaged",
+            name,
+            "kept",
+            "lost",
+            "1 file taken out of use; see quarantine/0001/report.json",
+        ]);
+        place.run_reading(&["store", "verify", "--deep"]).code(0).shows(&["taken out of use"]);
+        let ran = place.run_reading(&["query", "--json", "--limit", "0"]).code(0);
+        let left = if backend == Backend::Json { 15 } else { 8 };
+        assert_eq!(ran.out.lines().count(), left);
+        let kept = place.store().join("quarantine/0001").join(name);
+        assert!(std::fs::read(kept).unwrap() == bytes);
+        let ran = place.run(&["store", "quarantine", "--json"]).code(0);
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(report["files"], Value::Array(Vec::new()));
+    }
+}
+
+#[test]
+fn the_manifest_is_made_anew() {
+    for backend in [Backend::Segment, Backend::Json] {
+        let place = Place::new();
+        place.fill(backend, &events());
+        let before = place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out;
+        let manifest = place.store().join("telemetry-store.json");
+        std::fs::remove_file(&manifest).unwrap();
+        let told = ["TEL-007", "telemetry-store.json is missing", "telemetry store rebuild"];
+        place.run_reading(&["query"]).code(2).says(&told);
+        place.run(&["store", "rebuild"]).code(0).shows(&["made anew", backend.as_str()]);
+        assert_eq!(place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out, before);
+        place.run_reading(&["store", "verify", "--deep"]).code(0);
+        std::fs::write(&manifest, "{").unwrap();
+        place.run_reading(&["query"]).code(2).says(&["TEL-007", "telemetry store rebuild"]);
+        let ran = place.run(&["store", "rebuild", "--json"]).code(0);
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(report["kept"], "quarantine/0001/telemetry-store.json");
+        assert_eq!(place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out, before);
+    }
+    Place::new().run_reading(&["store", "rebuild"]).code(2).says(&["TEL-001", "no store"]);
 }

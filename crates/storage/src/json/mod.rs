@@ -1,6 +1,7 @@
 //! JSON Lines: one line an event, one file a UTC day.
 
 mod lines;
+mod quarantine;
 mod query;
 #[cfg(feature = "rollup")]
 mod rollups;
@@ -17,13 +18,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use telemetry_interfaces::{
-    Ack, Capabilities, Durability, EventIter, EventStore, Health, Ledger, Maintenance, Query,
-    Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+    Ack, Capabilities, Durability, EventIter, EventStore, Health, Ledger, Maintenance,
+    QuarantineReport, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
 };
 use telemetry_models::Event;
 use writer::Writer;
 
-const DIRECTORY: &str = "events";
+use crate::marker::EVENTS as DIRECTORY;
 const LEDGERS: &str = "ledgers.jsonl";
 
 /// Events as text, for people who want to read them with `jq`.
@@ -300,6 +301,10 @@ impl Maintenance for JsonStore {
         #[cfg(feature = "rollup")]
         crate::rollup::verify(&*self.shared.disk, &self.shared.path, self, level, &mut report)?;
         Ok(report)
+    }
+
+    fn quarantine(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<QuarantineReport> {
+        self.shared.quarantine(progress)
     }
 }
 

@@ -5,7 +5,7 @@ use super::query::bad_line;
 use super::{DIRECTORY, LEDGERS, Shared, day_of, settle};
 use crate::disk::OpenMode;
 use crate::seen::Seen;
-use crate::{fault, marker};
+use crate::{fault, marker, quarantine};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -220,6 +220,7 @@ impl Shared {
             DIRECTORY,
             LEDGERS,
             settle::FILE,
+            quarantine::DIRECTORY,
             // Being written by a writer.
             marker::TEMPORARY,
             "UNSETTLED.tmp",
@@ -231,6 +232,7 @@ impl Shared {
                 report.notes.push(format!("{name}: not a file of the event store"));
             }
         }
+        report.notes.extend(quarantine::note(&*self.disk, &self.path)?);
         let inside = match self.disk.list(&self.path.join(DIRECTORY)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             listed => listed.map_err(listing)?,

@@ -160,6 +160,12 @@ impl Writer {
         Ok(())
     }
 
+    /// Closes every file: each is opened again when it is needed.
+    pub(super) fn forget_files(&mut self) {
+        self.open.clear();
+        self.unsynced.clear();
+    }
+
     /// Says that everything is on stable storage, at the end.
     pub(super) fn settled(&mut self) {
         // Left behind, the list costs the next writer a copy and nothing else.

@@ -14,11 +14,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
-use telemetry_interfaces::{Code, CompactReport, Error, ErrorKind, Query, Result};
+use telemetry_interfaces::{Code, CompactReport, Error, ErrorKind, Ledger, Query, Result};
 use telemetry_models::Event;
 
 /// Events of a stripe: more of them share texts better and lie in memory at once.
-const STRIPE: usize = 32_768;
+pub(super) const STRIPE: usize = 32_768;
 /// So many small segments beside each other are worth making one of, unasked.
 const MANY: usize = 8;
 
@@ -108,10 +108,29 @@ impl Shared {
         if !made? {
             return Ok(None);
         }
+        let expected = group.iter().map(|it| it.events).sum();
+        let sealed = self.take_over(id, &unfinished, expected, &|it| id.covers(it))?;
+        for it in group {
+            // What cannot be removed now is removed when the store is opened for writing.
+            let _ = self.disk.remove(&names::path(&self.path, it.id()));
+        }
+        let _ = self.disk.sync_dir(&names::directory(&self.path));
+        Ok(Some(sealed))
+    }
+
+    /// Gives a whole and synced segment its name, and has manifest and index name it instead of
+    /// those it replaces.
+    pub(super) fn take_over(
+        &self,
+        id: SegmentId,
+        unfinished: &Path,
+        events: u64,
+        replaces: &dyn Fn(SegmentId) -> bool,
+    ) -> Result<Sealed> {
         let path = names::path(&self.path, id);
         let directory = names::directory(&self.path);
         self.disk
-            .rename(&unfinished, &path)
+            .rename(unfinished, &path)
             .and_then(|()| self.disk.sync_dir(&directory))
             .map_err(|e| fault::io("give the sorted segment its name", &path, e))?;
         let reading = |error| fault::io("read the segment", &path, error);
@@ -119,13 +138,12 @@ impl Shared {
         let size = file.size().map_err(reading)?;
         let scan = scan::load(&*file, &path, id, size)?;
         let sealed = recover::sealed(&*file, &path, id, &scan)?;
-        let expected: u64 = group.iter().map(|it| it.events).sum();
-        if !scan.sealed || !scan.gaps.is_empty() || sealed.events != expected {
+        if !scan.sealed || !scan.gaps.is_empty() || sealed.events != events {
             let found = sealed.events;
             return Err(Error::new(
                 ErrorKind::Internal,
                 Code::Processing,
-                format!("a sorted segment holds {found} events, expected {expected}"),
+                format!("a sorted segment holds {found} events, expected {events}"),
             )
             .with("file", path.display())
             .cure("the segments it was made of are untouched; please report this"));
@@ -133,7 +151,7 @@ impl Shared {
         let Some(mut writer) = self.writer() else { return Err(fault::read_only(&self.path)) };
         writer.check_open()?;
         let before = writer.marker.clone();
-        writer.marker.sealed.retain(|it| !id.covers(it.id()));
+        writer.marker.sealed.retain(|it| !replaces(it.id()));
         writer.marker.sealed.push(sealed.clone());
         writer.marker.sealed.sort_by_key(|it| it.segment);
         if let Err(error) = writer.marker.write(&*self.disk, &self.path) {
@@ -141,18 +159,22 @@ impl Shared {
             writer.marker = before;
             return Err(error);
         }
-        {
-            let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            index.segments.retain(|it, _| !id.covers(*it));
-            index.absorb(id, &scan, &mut |_| {});
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.segments.retain(|it, _| !replaces(*it));
+        index.absorb(id, &scan, &mut |_| {});
+        Ok(sealed)
+    }
+
+    /// Begins a sorted segment in a file of its own.
+    pub(super) fn output<'p>(&self, id: SegmentId, path: &'p Path) -> Result<Output<'p>> {
+        let writing = |error| fault::io("write the sorted segment", path, error);
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(writing(error));
+            }
+            _ => {}
         }
-        drop(writer);
-        for it in group {
-            // What cannot be removed now is removed when the store is opened for writing.
-            let _ = self.disk.remove(&names::path(&self.path, it.id()));
-        }
-        let _ = self.disk.sync_dir(&directory);
-        Ok(Some(sealed))
+        Output::new(id, self.disk.open(path, OpenMode::Create).map_err(writing)?, path)
     }
 
     fn write_sorted(
@@ -162,15 +184,7 @@ impl Shared {
         stop: &AtomicBool,
         path: &Path,
     ) -> Result<bool> {
-        let writing = |error| fault::io("write the sorted segment", path, error);
-        match self.disk.remove(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(writing(error));
-            }
-            _ => {}
-        }
-        let file = self.disk.open(path, OpenMode::Create).map_err(writing)?;
-        let mut output = Output::new(id, file, path)?;
+        let mut output = self.output(id, path)?;
         let mut source = BlockSource::new(Arc::clone(&self.disk), &self.path);
         let mut ledgers = BTreeMap::new();
         let mut events = Vec::new();
@@ -202,8 +216,7 @@ impl Shared {
             output.stripe(&events)?;
         }
         for ledger in ledgers.values() {
-            let meta = ledger_to_bytes(ledger).map_err(unstorable)?;
-            output.block(frame::LEDGER, meta, &[]);
+            output.ledger(ledger)?;
         }
         output.finish()?;
         Ok(true)
@@ -221,7 +234,7 @@ fn worth(group: &[Sealed], full: u64, eagerness: Eagerness) -> bool {
 
 /// Adds the events of a log's block, or of the blocks of a stripe, in the order of appending as far
 /// as it matters: events of one time keep theirs.
-fn append_order(
+pub(super) fn append_order(
     source: &mut BlockSource,
     blocks: &[Arc<BlockEntry>],
     events: &mut Vec<Event>,
@@ -257,7 +270,7 @@ fn append_order(
 }
 
 /// A sorted segment that is being written.
-struct Output<'p> {
+pub(super) struct Output<'p> {
     id: SegmentId,
     file: Arc<dyn DiskFile>,
     path: &'p Path,
@@ -289,7 +302,13 @@ impl<'p> Output<'p> {
         self.entries.push(EntryV1 { offset, length, kind, meta });
     }
 
-    fn stripe(&mut self, events: &[Event]) -> Result<()> {
+    pub(super) fn ledger(&mut self, ledger: &Ledger) -> Result<()> {
+        let meta = ledger_to_bytes(ledger).map_err(unstorable)?;
+        self.block(frame::LEDGER, meta, &[]);
+        Ok(())
+    }
+
+    pub(super) fn stripe(&mut self, events: &[Event]) -> Result<()> {
         let stripe = self.encoder.encode(events).map_err(unstorable)?;
         let Stripe { dictionary: (meta, body), filter, rows } = stripe;
         let start = self.written + self.pending.len() as u64;
@@ -314,7 +333,7 @@ impl<'p> Output<'p> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<()> {
+    pub(super) fn finish(mut self) -> Result<()> {
         let footer = self.written + self.pending.len() as u64;
         let entries = FooterV1 { blocks: std::mem::take(&mut self.entries) };
         let bytes = entries.to_bytes().map_err(unstorable)?;

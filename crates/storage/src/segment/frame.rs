@@ -10,7 +10,7 @@ const LOG: u32 = 1;
 /// Of sorted segments.
 const SORTED: u32 = 2;
 /// The newest version this program reads.
-pub(crate) const VERSION: u32 = SORTED;
+const VERSION: u32 = SORTED;
 const FILE_MAGIC: [u8; 8] = *b"\x89TELSEG\n";
 const BLOCK_MAGIC: [u8; 8] = *b"\xf5TELBLK\n";
 const TRAILER_MAGIC: [u8; 8] = *b"\xf5TELEND\n";
@@ -64,7 +64,7 @@ pub(crate) enum FileHeader {
     /// A segment of a known version.
     Good(SegmentId),
     /// A segment of a later version.
-    Newer(u32),
+    Newer,
     /// Anything else.
     Bad,
 }
@@ -85,7 +85,7 @@ pub(crate) fn parse_file_header(bytes: &[u8]) -> FileHeader {
         {
             FileHeader::Good(SegmentId { first, last: u64_at(bytes, 24), sorted: true })
         }
-        version if version > VERSION => FileHeader::Newer(version),
+        version if version > VERSION => FileHeader::Newer,
         _ => FileHeader::Bad,
     }
 }

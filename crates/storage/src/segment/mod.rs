@@ -5,7 +5,9 @@ mod compact;
 mod frame;
 mod index;
 mod names;
+mod quarantine;
 mod query;
+mod rebuild;
 mod recover;
 #[cfg(feature = "rollup")]
 mod rollups;
@@ -14,7 +16,8 @@ mod stats;
 mod verify;
 mod writer;
 
-pub(crate) use names::{DIRECTORY, SegmentId};
+pub(crate) use names::SegmentId;
+pub(crate) use rebuild::sealed_of_files;
 pub use recover::{RecoveryReport, TornTail};
 
 use crate::disk::{Disk, OsDisk};
@@ -29,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 use telemetry_interfaces::{
     Ack, Capabilities, Code, CompactReport, Durability, EventIter, EventStore, Health, Ledger,
-    Maintenance, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+    Maintenance, QuarantineReport, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
 };
 use telemetry_models::Event;
 use writer::Writer;
@@ -324,6 +327,10 @@ impl Maintenance for SegmentStore {
 
     fn compact(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CompactReport> {
         self.shared.compact(Eagerness::Everything, &self.shared.closing, progress)
+    }
+
+    fn quarantine(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<QuarantineReport> {
+        self.shared.quarantine(progress)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub(crate) const DIRECTORY: &str = "segments";
+pub(crate) use crate::marker::SEGMENTS as DIRECTORY;
 
 /// Which segment: a log by its number, a sorted one by the numbers of the logs it is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

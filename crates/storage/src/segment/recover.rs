@@ -100,19 +100,27 @@ pub(super) fn recover(
         let mut scan = scan::load(&*file, &path, number, size)?;
         let known = writer.marker.sealed.iter().any(|it| it.id() == number);
         let unfinished = !scan.sealed && !known;
+        let garbage = scan.entries.is_empty() && scan.gaps.iter().all(|gap| gap.offset == 0);
+        if unfinished && Some(number) == newest && garbage && !scan.gaps.is_empty() {
+            // Not even the beginning is that of a segment: nothing of it is kept in place.
+            scan = Scan { tail: size, ..Scan::default() };
+        }
         if unfinished && Some(number) == newest {
             if scan.tail > 0 {
                 report.torn.push(set_aside(&*disk, store, number, &scan)?);
                 scan.tail = 0;
             }
             if scan.entries.is_empty() && scan.gaps.is_empty() {
-                disk.remove(&path).map_err(|e| fault::io("remove the empty segment", &path, e))?;
+                // Durable before there is a newer one: left behind, it would look damaged then.
+                disk.remove(&path)
+                    .and_then(|()| disk.sync_dir(&directory))
+                    .map_err(|e| fault::io("remove the empty segment", &path, e))?;
                 continue;
             }
             writer.marker.sealed.push(seal(&*disk, &*file, &path, number, &mut scan)?);
             changed = true;
             report.sealed.push(names::relative(number));
-        } else if scan.sealed && !known {
+        } else if scan.sealed && !known && !scan.newer {
             if Some(number) == newest {
                 let copied = write_anew(&*disk, &*file, &path, scan.end);
                 copied.map_err(|e| fault::io("bring the segment to stable storage", &path, e))?;
@@ -145,6 +153,18 @@ pub(super) fn recover(
         report.damage.extend(segment.gaps.iter().map(|gap| gap.damage(*number)));
     }
     Ok((writer, index, report))
+}
+
+/// What a segment holds, block by block whatever its footer says.
+pub(super) fn index_of(disk: &dyn Disk, store: &Path, id: SegmentId) -> Result<Index> {
+    let path = names::path(store, id);
+    let reading = |error| fault::io("read the segment", &path, error);
+    let file = disk.open(&path, OpenMode::Read).map_err(reading)?;
+    let size = file.size().map_err(reading)?;
+    let scan = scan::blocks(&*file, frame::header_len(id) as u64, size).map_err(reading)?;
+    let mut index = Index::default();
+    index.absorb(id, &scan, &mut |_| {});
+    Ok(index)
 }
 
 fn note_streams(streams: &[StreamV1], seen: &mut Seen) {

@@ -20,7 +20,12 @@ pub(crate) struct Scan {
     /// What follows `end`, in bytes: the beginning of a block or damage.
     pub(crate) tail: u64,
     pub(crate) sealed: bool,
+    /// Of a format that this program does not know: left alone, and reported.
+    pub(crate) newer: bool,
 }
+
+pub(crate) const NEWER: &str =
+    "a newer version of this program wrote the segment; use that one to read it";
 
 /// Bytes between blocks that should be blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +45,15 @@ pub(crate) fn load(file: &dyn DiskFile, path: &Path, id: SegmentId, size: u64) -
     let header_len = frame::header_len(id) as u64;
     let header = read_exact(file, 0, header_len.min(size) as usize).map_err(reading)?;
     let header = match frame::parse_file_header(&header) {
-        FileHeader::Newer(found) => {
-            return Err(fault::newer(path, found.into(), frame::VERSION.into()));
+        FileHeader::Newer => {
+            let gap = Gap { offset: 0, length: size, events: None, harmless: false, what: NEWER };
+            return Ok(Scan {
+                gaps: vec![gap],
+                end: size,
+                sealed: true,
+                newer: true,
+                ..Scan::default()
+            });
         }
         FileHeader::Good(_) => None,
         // Begun and not finished: nothing was ever stored in it, and recovery removes it.

@@ -9,6 +9,7 @@ use crate::codec::{BlockReader, MetaV1, ledger_from_bytes};
 use crate::disk::{self, DiskFile, OpenMode};
 use crate::fault;
 use crate::marker::{self, Marker, Sealed};
+use crate::quarantine;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -16,10 +17,12 @@ use telemetry_interfaces::{Damage, Result, VerifyLevel, VerifyReport};
 
 /// What the check of one segment found.
 #[derive(Default)]
-struct Part {
-    report: VerifyReport,
+pub(super) struct Part {
+    pub(super) report: VerifyReport,
     /// Offset and length of what follows the last whole block of a segment without an end.
     unfinished: Option<(u64, u64)>,
+    /// Of a format that this program does not know.
+    pub(super) newer: bool,
 }
 
 impl Shared {
@@ -123,7 +126,7 @@ impl Shared {
     }
 
     /// Checks a segment; `None` when it is gone.
-    fn check(
+    pub(super) fn check(
         &self,
         id: SegmentId,
         sealed: Option<&Sealed>,
@@ -138,7 +141,8 @@ impl Shared {
         };
         let mut part = Part::default();
         let report = &mut part.report;
-        let mut check = Check { number: id, file: &*file, level, report, dictionary: None };
+        let newer = &mut part.newer;
+        let mut check = Check { number: id, file: &*file, level, report, newer, dictionary: None };
         // A sealed one is whole, even if this process has not taken note of it yet. Asked before
         // the length is: what is written in between belongs to nobody yet.
         let own_end = if sealed.is_none() { self.own_end(id) } else { None };
@@ -164,6 +168,9 @@ impl Shared {
         let top = self.disk.list(&self.path).map_err(|e| fault::io("list", &self.path, e))?;
         for name in top.iter().filter(|name| !marker::is_ours(name)) {
             notes.insert(name.clone(), format!("{name}: not a file of the event store"));
+        }
+        if let Some(note) = quarantine::note(&*self.disk, &self.path)? {
+            notes.insert(quarantine::DIRECTORY.into(), note);
         }
         let directory = names::directory(&self.path);
         let names = match self.disk.list(&directory) {
@@ -204,6 +211,7 @@ struct Check<'a> {
     file: &'a dyn DiskFile,
     level: VerifyLevel,
     report: &'a mut VerifyReport,
+    newer: &'a mut bool,
     /// The last dictionary, with its offset; only in a deep check.
     dictionary: Option<(u64, Arc<Dictionary>)>,
 }
@@ -230,7 +238,13 @@ impl Check<'_> {
             FileHeader::Good(number) => {
                 self.damage(0, header_len, Some(0), format!("the file says it is segment {number}"))
             }
-            _ => self.damage(0, header_len, Some(0), "the file header is damaged"),
+            FileHeader::Newer => {
+                *self.newer = true;
+                self.damage(0, end, None, scan::NEWER);
+                self.report.bytes += end;
+                return Ok(None);
+            }
+            FileHeader::Bad => self.damage(0, header_len, Some(0), "the file header is damaged"),
         }
         let scan = scan::blocks(self.file, header_len, end)?;
         for gap in &scan.gaps {

@@ -19,6 +19,8 @@ mod durability;
 mod golden;
 #[cfg(feature = "json")]
 mod lines;
+#[cfg(all(feature = "segment", feature = "json"))]
+mod mending;
 #[cfg(feature = "segment")]
 mod refusals;
 #[cfg(all(feature = "segment", feature = "json", feature = "rollup"))]
