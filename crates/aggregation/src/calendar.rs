@@ -54,6 +54,16 @@ impl Calendar {
         }
     }
 
+    /// Adds what happened on the day that holds a moment.
+    pub fn add_bucket(&mut self, at: Timestamp, bucket: &crate::Bucket) {
+        let day = at.as_nanos().div_euclid(NANOS_PER_DAY);
+        let Some(day) = self.day(day) else { return };
+        day.operations += bucket.operations;
+        day.verdicts += bucket.verdicts;
+        day.successes += bucket.successes;
+        day.durations.merge(&bucket.durations);
+    }
+
     /// Number of the first and last day, since 1970.
     pub fn bounds(&self) -> Option<(i64, i64)> {
         Some((*self.days.first_key_value()?.0, *self.days.last_key_value()?.0))

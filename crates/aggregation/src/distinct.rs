@@ -48,7 +48,7 @@ impl<A: Fingerprint, B: Fingerprint> Fingerprint for (A, B) {
 
 /// FNV-1a with 64 bits (Fowler, Noll, Vo), finished with the mixer of MurmurHash3 (Appleby), which
 /// spreads short keys evenly.
-pub(crate) fn fingerprint<K: Fingerprint + ?Sized>(key: &K) -> u64 {
+pub fn fingerprint<K: Fingerprint + ?Sized>(key: &K) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     key.feed(&mut |bytes| {
         for byte in bytes {

@@ -109,7 +109,7 @@ impl SelectorSummary {
     /// everything else is what the rollup's events would have made of it.
     pub fn merge_rollup(&mut self, rollup: &Rollup) {
         self.merge_figures(&rollup.figures);
-        self.timeline.add_bucket(rollup.start, &bucket(&rollup.figures));
+        self.timeline.add_bucket(rollup.start, &bucket_of(&rollup.figures));
     }
 
     /// Adds a rollup's figures to everything but the timeline.
@@ -220,7 +220,8 @@ impl StrategySummary {
     }
 }
 
-fn bucket(figures: &RollupFigures) -> Bucket {
+/// A rollup's figures as one step of a timeline.
+pub fn bucket_of(figures: &RollupFigures) -> Bucket {
     let verdict = |(outcome, count): &(telemetry_models::Outcome, u64)| {
         if outcome.is_verdict() { *count } else { 0 }
     };

@@ -109,6 +109,17 @@ impl DurationSketch {
         self.max()
     }
 
+    /// How many durations are at most `limit`; those that share its bin count as such.
+    pub fn at_most(&self, limit: Duration) -> u64 {
+        let bin = bin_of(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        self.bins.iter().take_while(|(own, _)| *own <= bin).map(|(_, count)| count).sum()
+    }
+
+    /// The middle of each bin that holds something, and how many it holds, shortest first.
+    pub fn bins(&self) -> impl Iterator<Item = (Duration, u64)> {
+        self.bins.iter().map(|(bin, count)| (Duration::from_nanos(middle_of(*bin)), *count))
+    }
+
     /// The shortest duration, exact.
     pub fn min(&self) -> Option<Duration> {
         self.min_ns.map(Duration::from_nanos)

@@ -179,7 +179,7 @@ fn report(
         alerts: &alerts,
         now: clock.utc(),
         reproduce: Some(next.html()),
-        compare: None,
+        ..ReportRequest::default()
     };
     let report = ReportBuilder::new(TelemetryConfig::default().reporting)?.build(
         &*store,

@@ -8,16 +8,27 @@
 mod comparison;
 mod finding;
 mod gate;
+mod health;
+mod performance;
 mod quality;
+mod recommendation;
 mod selector;
+mod trends;
 
 pub use comparison::{ChangeState, Mix, PeriodComparison, RowComparison, SignalComparison};
 pub use finding::{Finding, FindingKind, Measure};
 pub use gate::{Gate, GateCase, GateCondition, GateState};
+pub use health::{BurnRate, ErrorBudget, HealthScore, HealthSection, ScorePart};
+pub use performance::{Bottleneck, Performance, ServiceLevel, ServiceRow};
 pub use quality::{DataQuality, DroppedEvents, MissingField};
+pub use recommendation::{
+    Adoption, Effort, Estimate, Recommendation, RecommendationKind, Recommendations, Scarce,
+};
 pub use selector::{
     Confidences, ErrorGroup, Health, OutcomeCount, SelectorRow, Series, StrategyRow, StrategyText,
+    TryCount,
 };
+pub use trends::{ChangePoint, Days, Distribution, TrendLine, TrendRow, Trends};
 
 use crate::outcome::words;
 use crate::{Alert, Invalid, Timestamp};
@@ -28,8 +39,27 @@ use std::str::FromStr;
 words! {
     /// What a report is about.
     ReportKind, "kind" {
-        /// Everything in short: verdict, findings, selectors, sites, alerts, data quality.
+        /// Everything.
         Summary = "summary",
+        /// Where the time goes: bottlenecks, service level, comparison.
+        Performance = "performance",
+        /// What is used how often, where and in which contexts.
+        Usage = "usage",
+        /// Scores with their parts, and error budgets.
+        Health = "health",
+        /// What rises or falls steadily, and what changed when.
+        Trends = "trends",
+        /// What to change, and what it would save.
+        Recommendations = "recommendations",
+        /// How far the data can be trusted, and which conclusions that weakens.
+        DataQuality = "data_quality",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro that makes the type takes no default")]
+impl Default for ReportKind {
+    fn default() -> Self {
+        Self::Summary
     }
 }
 
@@ -84,12 +114,25 @@ pub struct Report {
     /// The conditions that were checked, when there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+    /// Where the time goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance: Option<Performance>,
+    /// Scores and error budgets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthSection>,
+    /// What changes over time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trends: Option<Trends>,
+    /// What to change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommendations: Option<Recommendations>,
     /// Alerts that concern the events covered.
     pub alerts: ReportAlerts,
     /// How far the data can be trusted.
     pub data_quality: DataQuality,
     /// What was used where.
-    pub usage: Usage,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// How the numbers were made.
     pub methods: Methods,
     /// Command that makes this report again.
@@ -209,6 +252,9 @@ pub struct SiteRow {
     pub durations: Option<Quantiles>,
     /// How it went over time.
     pub series: Series,
+    /// How it went day by day; all sites of a report have the same days.
+    #[serde(default)]
+    pub days: Days,
 }
 
 /// Alerts that concern the events covered.
@@ -230,7 +276,7 @@ pub struct ReportAlerts {
 }
 
 /// What was used where.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Operations by engine, most first.
@@ -239,6 +285,24 @@ pub struct Usage {
     pub url_templates: Vec<Count>,
     /// Operations by kind, most first.
     pub operations: Vec<Count>,
+    /// Operations by user agent, most first.
+    #[serde(default)]
+    pub agents: Vec<Count>,
+    /// Operations by size of the viewport, most first.
+    #[serde(default)]
+    pub viewports: Vec<Count>,
+    /// Operations by hour of the UTC day: 24 counts, or none.
+    #[serde(default)]
+    pub hours: Vec<u64>,
+    /// Operations by day.
+    #[serde(default)]
+    pub days: Days,
+    /// Operations an hour over the whole period; absent below two distinct times.
+    #[serde(default)]
+    pub per_hour: Option<f64>,
+    /// Whether use rises or falls, in operations a day.
+    #[serde(default)]
+    pub trend: Option<TrendLine>,
 }
 
 /// A name and how often it occurred.

@@ -3,23 +3,24 @@ use crate::collect::{Collected, Row};
 use crate::compare;
 use crate::config::ReportingConfig;
 use crate::findings;
+use crate::from_rollups::{self, Source};
 use crate::quality::data_quality;
-use crate::rows::{most_counted, most_of, quantiles, rate, selector_row, series, site_name};
+use crate::recommend;
+use crate::rows::{quantiles, rate, selector_row, series, site_name};
+use crate::sections::{self, days::days, usage::usage};
 use crate::text::{millis, percent};
 use crate::verdict::verdict;
 use std::collections::{BTreeMap, BTreeSet};
-use telemetry_aggregation::{DurationSketch, SelectorSummary, Timeline};
+use telemetry_aggregation::{Calendar, DurationSketch, SelectorSummary, Timeline};
 use telemetry_interfaces::{EventStore, Ledger, Order, Query, Result};
 use telemetry_models::report::{
     Finding, Health, Methods, Period, Report, ReportAlerts, ReportKind, SelectorRow, SiteRow,
-    Totals, Usage,
+    Totals,
 };
 use telemetry_models::{Alert, AlertState, OutcomeClass, SelectorName, Timestamp};
 
 /// Events between two calls of the progress function.
 const PROGRESS_EVERY: u64 = 4_096;
-/// Names listed for each kind of usage.
-const USAGE_NAMES: usize = 10;
 
 /// What a report is to cover.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,10 @@ pub struct ReportRequest<'a> {
     pub reproduce: Option<String>,
     /// The period to compare with.
     pub compare: Option<Baseline>,
+    /// What the report is about; by default everything.
+    pub kind: ReportKind,
+    /// Where it comes from.
+    pub source: Source,
 }
 
 /// The period a report compares with.
@@ -75,9 +80,20 @@ impl ReportBuilder {
         request: &ReportRequest<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Report> {
-        let mut collected =
-            Collected { compared: request.compare.is_some(), ..Collected::default() };
-        self.read(store, &request.query, request.now, &mut collected, progress)?;
+        let advise = matches!(request.kind, ReportKind::Summary | ReportKind::Recommendations);
+        let mut collected = Collected {
+            compared: request.compare.is_some(),
+            split: if advise { split(store, request) } else { None },
+            ..Collected::default()
+        };
+        let queries = if from_rollups::wanted(store, request) {
+            from_rollups::read(store, request, &mut collected, self.config.max_tracked)?
+        } else {
+            vec![request.query.clone()]
+        };
+        for query in &queries {
+            self.read(store, query, request.now, &mut collected, progress)?;
+        }
         let baseline = match &request.compare {
             Some(baseline) => {
                 let mut other = Collected {
@@ -99,6 +115,10 @@ impl ReportBuilder {
         if report.comparison.is_some() {
             report.methods.rules.push(compare::rule(&self.config));
         }
+        if advise {
+            report.methods.rules.extend(recommend::rules(&self.config));
+        }
+        sections::keep(&mut report, request.kind);
         Ok(report)
     }
 
@@ -141,12 +161,23 @@ impl ReportBuilder {
         let mut selectors: Vec<SelectorRow> = rows(collected)
             .map(|(name, site, row)| {
                 let health = self.health(name, site, row, &findings);
-                selector_row(name, site, row, health, &all.timeline)
+                let since = findings
+                    .iter()
+                    .filter(|it| it.selector.as_ref() == Some(name))
+                    .filter(|it| it.site.as_deref().is_none_or(|of| of == site))
+                    .find_map(|it| it.since);
+                selector_row(name, site, row, health, &all.timeline, since)
             })
             .collect();
         let health: Vec<Health> = selectors.iter().map(|row| row.health).collect();
-        let site_rows = site_rows(&sites, &selectors, &all.timeline);
+        let mut calendars = BTreeMap::<&str, Calendar>::new();
+        for (_, site, row) in rows(collected) {
+            calendars.entry(site).or_default().merge(&row.calendar);
+        }
+        let site_rows =
+            site_rows(&sites, &calendars, &selectors, &all.timeline, &collected.calendar);
         let totals = totals(collected, &all, &sites);
+        let health_section = sections::health::health(&self.config, collected, &sites, &all);
         let verdict = verdict(&totals, &findings, &health);
         selectors.sort_by(|a, b| {
             let urgency = |it: &SelectorRow| match it.health {
@@ -185,9 +216,15 @@ impl ReportBuilder {
             sites_omitted,
             comparison: None,
             gate: None,
+            performance: Some(sections::performance::performance(&self.config, collected, &all)),
+            health: Some(health_section),
+            trends: Some(sections::trends::trends(&self.config, collected)),
+            recommendations: collected
+                .split
+                .map(|_| recommend::recommendations(&self.config, collected)),
             alerts,
             data_quality: data_quality(request, collected, ledgers),
-            usage: usage(collected),
+            usage: Some(usage(collected, &all)),
             methods: self.methods(),
             reproduce: request.reproduce.clone(),
         }
@@ -337,12 +374,15 @@ fn totals(
 
 fn site_rows(
     sites: &BTreeMap<&str, SelectorSummary>,
+    calendars: &BTreeMap<&str, Calendar>,
     selectors: &[SelectorRow],
     axis: &Timeline,
+    day_axis: &Calendar,
 ) -> Vec<SiteRow> {
     let mut rows: Vec<SiteRow> = sites
         .iter()
         .map(|(site, summary)| {
+            let days = calendars.get(site).map(|it| days(it, day_axis)).unwrap_or_default();
             let site = site_name(site);
             let here = || selectors.iter().filter(|row| row.site == site);
             let names: BTreeSet<_> = here().map(|row| &row.selector).collect();
@@ -359,6 +399,7 @@ fn site_rows(
                 ),
                 durations: quantiles(&summary.durations),
                 series: series(&summary.timeline, axis),
+                days,
                 site,
             }
         })
@@ -367,13 +408,13 @@ fn site_rows(
     rows
 }
 
-fn usage(collected: &Collected) -> Usage {
-    let kinds = collected.operation_kinds.iter().map(|(kind, count)| (*kind, *count));
-    Usage {
-        engines: most_of(&collected.engines, USAGE_NAMES),
-        url_templates: most_of(&collected.url_templates, USAGE_NAMES),
-        operations: most_counted(kinds, 0, USAGE_NAMES),
-    }
+/// Two thirds into the time that the period and the store's events have in common: orders are
+/// chosen before and held against what comes after.
+fn split(store: &dyn EventStore, request: &ReportRequest<'_>) -> Option<Timestamp> {
+    let stats = store.stats().ok()?;
+    let from = request.query.from.max(stats.first)?;
+    let to = [request.query.to, stats.last, Some(request.now)].into_iter().flatten().min()?;
+    Some(from.saturating_add(to.since(from) / 3 * 2))
 }
 
 /// Which events, in words; time is told by the period.

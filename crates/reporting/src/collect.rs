@@ -1,15 +1,22 @@
 //! The one pass over the events.
 
+use crate::recommend::Evidence;
+use crate::streams::Streams;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use telemetry_aggregation::{
-    BoundedMap, ClusteredSample, DistinctSketch, FlipCounter, SelectorSummary,
+    BoundedMap, Calendar, ClusteredSample, DistinctSketch, FlipCounter, Part, SelectorSummary,
 };
 use telemetry_interfaces::Error;
-use telemetry_models::{Event, EventId, OutcomeClass, SelectorName, StrategyKind, Timestamp};
+use telemetry_models::{
+    Event, EventId, Outcome, OutcomeClass, SelectorName, StrategyKind, Timestamp,
+};
 
 /// Events kept as examples of one kind.
 const EXAMPLES: usize = 5;
+/// Viewports whose texts are kept.
+const MAX_VIEWPORTS: usize = 1_024;
+const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
 /// Damaged places of which the message is kept.
 const DAMAGE_MESSAGES: usize = 10;
 
@@ -23,9 +30,19 @@ pub(crate) struct Collected {
     pub(crate) engines: BoundedMap<Arc<str>, u64, 64>,
     pub(crate) url_templates: BoundedMap<Arc<str>, u64, 256>,
     pub(crate) operation_kinds: BTreeMap<&'static str, u64>,
+    pub(crate) agents: BoundedMap<Arc<str>, u64, 64>,
+    pub(crate) viewports: BoundedMap<Arc<str>, u64, 64>,
+    /// The texts of viewports, which events have as numbers.
+    pub(crate) viewport_texts: BTreeMap<(u32, u32), Arc<str>>,
+    /// Operations by hour of the UTC day.
+    pub(crate) hours: [u64; 24],
+    pub(crate) calendar: Calendar,
+    pub(crate) streams: Streams,
     pub(crate) quality: Quality,
     /// Whether rows keep what a comparison needs.
     pub(crate) compared: bool,
+    /// Where the part that recommendations are held against begins, if any are wanted.
+    pub(crate) split: Option<Timestamp>,
     /// Where the two halves meet whose difference tells the noise.
     pub(crate) middle: Option<Timestamp>,
 }
@@ -35,6 +52,9 @@ pub(crate) struct Collected {
 pub(crate) struct Row {
     pub(crate) summary: SelectorSummary,
     pub(crate) course: Course,
+    pub(crate) calendar: Calendar,
+    /// What recommendations need, if any are wanted.
+    pub(crate) evidence: Option<Box<Evidence>>,
     pub(crate) flips: FlipCounter,
     /// Up to the middle, and from there on; without a middle all is in the first.
     pub(crate) halves: Option<Box<[ClusteredSample; 2]>>,
@@ -70,6 +90,9 @@ pub(crate) struct Quality {
     pub(crate) contradictory: u64,
     pub(crate) future: u64,
     pub(crate) untracked: u64,
+    pub(crate) censored: u64,
+    /// Events that were counted by rollups, and not read.
+    pub(crate) rolled_up: u64,
     /// Missing and possible, by field.
     pub(crate) fields: BTreeMap<&'static str, (u64, u64)>,
 }
@@ -97,13 +120,37 @@ impl Collected {
             if let Some(template) = &page.url_template {
                 self.url_templates.update(template, |count| *count += 1);
             }
+            if let Some(agent) = &page.user_agent {
+                self.agents.update(agent, |count| *count += 1);
+            }
+            if let Some(size) = page.viewport {
+                let text = self
+                    .viewport_texts
+                    .entry((size.width, size.height))
+                    .or_insert_with(|| format!("{} × {}", size.width, size.height).into());
+                self.viewports.update(text, |count| *count += 1);
+                if self.viewport_texts.len() > MAX_VIEWPORTS {
+                    self.viewport_texts.clear();
+                }
+            }
+        }
+        self.streams.add(event);
+        if !future {
+            let hour = event.timestamp.as_nanos().div_euclid(NANOS_PER_HOUR).rem_euclid(24);
+            self.hours[hour as usize] += 1;
+            self.calendar.add(event);
         }
         *self.operation_kinds.entry(event.operation.as_str()).or_default() += 1;
         let compared = self.compared;
+        let part =
+            self.split.map(|split| if event.timestamp < split { Part::Fit } else { Part::Select });
         let late = self.middle.is_some_and(|middle| event.timestamp >= middle);
         match self.row(event, max_rows) {
             Some(row) => {
                 row.add(event, future);
+                if let (Some(part), false) = (part, future) {
+                    row.evidence.get_or_insert_default().add(event, part);
+                }
                 if compared && !future {
                     row.halves.get_or_insert_default()[usize::from(late)].add(event);
                 }
@@ -115,20 +162,32 @@ impl Collected {
         }
     }
 
+    /// The earliest and latest timestamp of what is followed.
+    pub(crate) fn calendar_span(&self) -> Option<(Timestamp, Timestamp)> {
+        let rows = || self.rows.values().flat_map(|sites| sites.values());
+        let first = rows().filter_map(|row| row.summary.first).min()?;
+        Some((first, rows().filter_map(|row| row.summary.last).max()?))
+    }
+
     fn row(&mut self, event: &Event, max_rows: usize) -> Option<&mut Row> {
-        let site = event.site().unwrap_or_default();
-        let known = self.rows.get(&event.selector).is_some_and(|sites| sites.contains_key(site));
+        self.row_of(&event.selector, event.site().unwrap_or_default(), max_rows)
+    }
+
+    pub(crate) fn row_of(
+        &mut self,
+        selector: &SelectorName,
+        site: &str,
+        max_rows: usize,
+    ) -> Option<&mut Row> {
+        let known = self.rows.get(selector).is_some_and(|sites| sites.contains_key(site));
         if !known {
             if self.row_count >= max_rows {
                 return None;
             }
             self.row_count += 1;
-            self.rows
-                .entry(event.selector.clone())
-                .or_default()
-                .insert(site.into(), Row::default());
+            self.rows.entry(selector.clone()).or_default().insert(site.into(), Row::default());
         }
-        self.rows.get_mut(&event.selector)?.get_mut(site)
+        self.rows.get_mut(selector)?.get_mut(site)
     }
 }
 
@@ -137,6 +196,7 @@ impl Row {
         add_to(&mut self.summary, event, future);
         if !future {
             self.course.add(event);
+            self.calendar.add(event);
             let url = event.page.as_ref().and_then(|page| page.url.as_deref());
             if let (Some(url), true) = (url, event.outcome.is_verdict()) {
                 self.flips.add(url, event.outcome.is_success());
@@ -146,6 +206,13 @@ impl Row {
 }
 
 impl Course {
+    /// What came since the latest success is not known any more where a rollup holds one.
+    pub(crate) fn after_rollup(&mut self, bucket: &telemetry_aggregation::Bucket) {
+        if bucket.successes > 0 {
+            *self = Self::default();
+        }
+    }
+
     fn add(&mut self, event: &Event) {
         match event.outcome.class() {
             OutcomeClass::Success => {
@@ -185,6 +252,7 @@ impl Quality {
     fn add(&mut self, event: &Event) {
         self.events += 1;
         self.contradictory += u64::from(event.validate().is_err());
+        self.censored += u64::from(event.outcome == Outcome::Timeout);
         let page = event.page.as_deref();
         self.field("context_data.page_url", page.is_none_or(|page| page.url.is_none()));
         self.field("context_data.browser_session_id", page.is_none_or(|p| p.session.is_none()));

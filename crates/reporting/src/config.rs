@@ -38,6 +38,17 @@ pub struct ReportingConfig {
     pub compare_ratio: f64,
     /// Smallest difference of a share between two periods that counts, above 0 and up to 1.
     pub compare_share: f64,
+    /// Success rate that is asked for: what it leaves is the error budget. 0 and up to 0.999999.
+    pub objective: f64,
+    /// Time within which operations should succeed, in milliseconds, above 0 and up to 3,600,000.
+    pub service_level_ms: f64,
+    /// Share of successful operations that should be within that time, 0 to 1.
+    pub service_level_share: f64,
+    /// Largest loss of success rate that a recommended change may bring, at the upper end of its
+    /// 95 % interval, above 0 and up to 0.1.
+    pub harm_margin: f64,
+    /// Most recommendations listed, 1 to 1,000.
+    pub max_recommendations: usize,
 }
 
 impl Default for ReportingConfig {
@@ -58,6 +69,11 @@ impl Default for ReportingConfig {
             site_trouble_share: 0.2,
             compare_ratio: 0.05,
             compare_share: 0.02,
+            objective: 0.99,
+            service_level_ms: 1_000.0,
+            service_level_share: 0.95,
+            harm_margin: 0.01,
+            max_recommendations: 20,
         }
     }
 }
@@ -82,7 +98,12 @@ impl ReportingConfig {
         within("slow_min_ms", self.slow_min_ms, 0.0, 300_000.0)?;
         within("site_trouble_share", self.site_trouble_share, f64::MIN_POSITIVE, 1.0)?;
         within("compare_ratio", self.compare_ratio, f64::MIN_POSITIVE, 10.0)?;
-        within("compare_share", self.compare_share, f64::MIN_POSITIVE, 1.0)
+        within("compare_share", self.compare_share, f64::MIN_POSITIVE, 1.0)?;
+        within("objective", self.objective, 0.0, 0.999_999)?;
+        within("service_level_ms", self.service_level_ms, f64::MIN_POSITIVE, 3_600_000.0)?;
+        within("service_level_share", self.service_level_share, 0.0, 1.0)?;
+        within("harm_margin", self.harm_margin, f64::MIN_POSITIVE, 0.1)?;
+        within("max_recommendations", self.max_recommendations, 1, 1_000)
     }
 }
 

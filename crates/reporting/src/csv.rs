@@ -1,14 +1,15 @@
+use crate::sheet::{quality, sheets};
 use crate::text::clean;
 use telemetry_interfaces::{ReportRenderer, Result};
 use telemetry_models::Signal;
-use telemetry_models::report::{Report, SelectorRow};
+use telemetry_models::report::{Report, ReportKind, SelectorRow};
 
 const HEADER: &str = "selector,site,health,operations,verdicts,successes,success_rate,\
     success_low,success_high,timed,p50_ms,p95_ms,p99_ms,max_ms,fallback_rate,confidence_mean,\
     flakiness,last_success,change,p95_before_ms,p95_change,p95_change_low,p95_change_high";
 
 /// The selectors of a report as CSV (RFC 4180, a header line, UTF-8): one line for each selector
-/// on each site. What nothing is known about is empty.
+/// on each site. A report about one thing gives the cells of its tables instead. What nothing is known about is empty.
 ///
 /// Text that a spreadsheet would take for a formula begins with an apostrophe.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +32,9 @@ impl ReportRenderer for CsvRenderer {
     }
 
     fn render(&self, report: &Report) -> Result<String> {
+        if report.kind != ReportKind::Summary {
+            return Ok(of_sheets(report));
+        }
         let mut text = format!("{HEADER}\r\n");
         for row in &report.selectors {
             text.push_str(&cells(report, row).join(","));
@@ -38,6 +42,33 @@ impl ReportRenderer for CsvRenderer {
         }
         Ok(text)
     }
+}
+
+/// The tables of a report about one thing: section, table, column and value of each cell, for
+/// tables have different columns.
+fn of_sheets(report: &Report) -> String {
+    let mut lines = String::from("section,table,row,column,value\r\n");
+    let mut sheets = sheets(report);
+    if sheets.is_empty() {
+        sheets.push(quality(report));
+    }
+    for sheet in &sheets {
+        for table in &sheet.tables {
+            for (at, row) in table.rows.iter().enumerate() {
+                for (head, cell) in table.head.iter().zip(row) {
+                    lines.push_str(&format!(
+                        "{},{},{},{},{}\r\n",
+                        text(sheet.id),
+                        text(&table.title),
+                        at + 1,
+                        text(head),
+                        text(&cell.text())
+                    ));
+                }
+            }
+        }
+    }
+    lines
 }
 
 fn cells(report: &Report, row: &SelectorRow) -> Vec<String> {

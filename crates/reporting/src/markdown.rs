@@ -1,10 +1,11 @@
 use crate::gate::{summary, words};
-use crate::terminal::{period, warnings};
+use crate::sheet::{Sheet, quality, sheets};
+use crate::terminal::period;
 use crate::text::{clean, count, interval, millis, percent, time};
 use crate::verdict::kind_words;
 use std::fmt::Display;
 use telemetry_interfaces::{ReportRenderer, Result};
-use telemetry_models::report::{ChangeState, Finding, Report, SelectorRow};
+use telemetry_models::report::{ChangeState, Finding, Report, ReportKind, SelectorRow};
 
 /// Rows of a table.
 const MAX_ROWS: usize = 50;
@@ -53,30 +54,57 @@ impl ReportRenderer for MarkdownRenderer {
             text.push_str(&format!("\nand {} less urgent\n", count(report.attention_omitted)));
         }
         comparison(&mut text, report);
-        text.push_str(
-            "\n## Selectors\n\n| selector | site | health | operations | succeeded | p50 | p95 |\n\
-             |---|---|---|--:|--:|--:|--:|\n",
-        );
-        for row in report.selectors.iter().take(MAX_ROWS) {
-            text.push_str(&table_row(row));
+        if report.kind == ReportKind::Summary {
+            selectors(&mut text, report);
         }
-        let rest = report.selectors.len().saturating_sub(MAX_ROWS) as u64;
-        if rest + report.selectors_omitted > 0 {
-            let rest = count(rest + report.selectors_omitted);
-            text.push_str(&format!("\n{rest} more, not listed\n"));
+        for it in sheets(report) {
+            sheet(&mut text, &it);
         }
-        text.push_str("\n## Data quality\n\n");
-        let warnings = warnings(report);
-        if warnings.is_empty() {
-            text.push_str("No damage, loss or contradiction found.\n");
-        }
-        for warning in warnings {
-            text.push_str(&format!("- {}\n", escaped(warning)));
-        }
+        sheet(&mut text, &quality(report));
         if let Some(command) = &report.reproduce {
             text.push_str(&format!("\nTo make this report again: {}\n", escaped(command)));
         }
         Ok(text)
+    }
+}
+
+fn selectors(text: &mut String, report: &Report) {
+    text.push_str(
+        "\n## Selectors\n\n| selector | site | health | operations | succeeded | p50 | p95 |\n\
+         |---|---|---|--:|--:|--:|--:|\n",
+    );
+    for row in report.selectors.iter().take(MAX_ROWS) {
+        text.push_str(&table_row(row));
+    }
+    let rest = report.selectors.len().saturating_sub(MAX_ROWS) as u64;
+    if rest + report.selectors_omitted > 0 {
+        let rest = count(rest + report.selectors_omitted);
+        text.push_str(&format!("\n{rest} more, not listed\n"));
+    }
+}
+
+fn sheet(text: &mut String, sheet: &Sheet) {
+    text.push_str(&format!("\n## {}\n\n", sheet.title));
+    for paragraph in &sheet.paragraphs {
+        text.push_str(&format!("{}\n\n", escaped(paragraph)));
+    }
+    for table in sheet.tables.iter().filter(|it| !it.rows.is_empty()) {
+        let marks: Vec<&str> =
+            table.rows[0].iter().map(|it| if it.is_number() { "--:" } else { "---" }).collect();
+        text.push_str(&format!(
+            "**{}**\n\n| {} |\n|{}|\n",
+            escaped(&table.title),
+            table.head.join(" | "),
+            marks.join("|")
+        ));
+        for row in table.rows.iter().take(MAX_ROWS) {
+            let cells: Vec<String> = row.iter().map(|it| escaped(it.text())).collect();
+            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        }
+        if table.omitted > 0 {
+            text.push_str(&format!("\n{} more, not listed\n", count(table.omitted)));
+        }
+        text.push('\n');
     }
 }
 

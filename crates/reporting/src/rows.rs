@@ -1,17 +1,18 @@
 //! From summaries to the rows of a report.
 
 use crate::collect::Row;
+use crate::sections::days::distribution;
 use crate::text::rounded;
 use std::time::Duration;
 use telemetry_aggregation::{
     BoundedMap, DurationSketch, ErrorSummary, Merge, SelectorSummary, StrategyKey, StrategySummary,
     Timeline, Z_95, wilson,
 };
-use telemetry_models::SelectorName;
 use telemetry_models::report::{
     Confidences, Count, ErrorGroup, Health, OutcomeCount, Quantiles, Rate, SelectorRow, Series,
-    StrategyRow, StrategyText,
+    StrategyRow, StrategyText, TryCount,
 };
+use telemetry_models::{SelectorName, Timestamp};
 
 /// Error groups listed for a selector.
 const ERROR_GROUPS: usize = 8;
@@ -98,6 +99,7 @@ pub(crate) fn selector_row(
     row: &Row,
     health: Health,
     axis: &Timeline,
+    since: Option<Timestamp>,
 ) -> SelectorRow {
     let summary = &row.summary;
     let last_success = summary.last_success.clone();
@@ -125,6 +127,7 @@ pub(crate) fn selector_row(
         last_success_event: last_success.map(|(_, event)| event),
         recent_faults: row.course.recent_faults.iter().cloned().collect(),
         series: series(&summary.timeline, axis),
+        distribution: distribution(summary, since),
     }
 }
 
@@ -154,6 +157,11 @@ fn strategies(summary: &SelectorSummary) -> Vec<StrategyRow> {
         tried: it.tried,
         accepted: it.accepted,
         empty: it.empty,
+        failed: it
+            .failed
+            .iter()
+            .map(|(outcome, count)| TryCount { outcome: *outcome, count: *count })
+            .collect(),
         shadow: it.shadow,
         median_ms: it.durations.quantile(0.5).map(ms),
         timed: it.durations.n(),

@@ -1,8 +1,9 @@
 use crate::gate::summary;
+use crate::sheet;
 use crate::text::{clean, count, counted, interval, measure, millis, rate, time};
 use crate::verdict::kind_words;
 use telemetry_interfaces::{ReportRenderer, Result};
-use telemetry_models::report::{Finding, Report, Series, VerdictLevel};
+use telemetry_models::report::{Finding, Report, ReportKind, Series, VerdictLevel};
 use telemetry_models::{Severity, Signal};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -10,6 +11,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 const MAX_LINES: usize = 24;
 /// Problems shown.
 const MAX_PROBLEMS: usize = 5;
+/// Opportunities shown.
+const MAX_CHANCES: usize = 3;
 /// Widest sparkline, in columns.
 const SPARK_COLUMNS: usize = 24;
 
@@ -148,6 +151,44 @@ impl TerminalRenderer {
         vec![first, second]
     }
 
+    /// What would save most.
+    fn chances(&self, report: &Report) -> Vec<String> {
+        let cards = report.recommendations.iter().flat_map(|it| &it.cards).take(MAX_CHANCES);
+        let lines: Vec<String> =
+            cards.map(|card| self.fit(&format!(" + {}", sheet::line(card)))).collect();
+        if lines.is_empty() {
+            return lines;
+        }
+        [String::new(), self.paint("1", "Opportunities")].into_iter().chain(lines).collect()
+    }
+
+    /// The sections of the report's kind, as far as there is room.
+    fn sheets(&self, report: &Report, room: usize) -> Vec<String> {
+        let mut sheets = sheet::sheets(report);
+        if sheets.is_empty() {
+            sheets.push(sheet::quality(report));
+        }
+        let mut lines = vec![String::new()];
+        for sheet in sheets {
+            lines.push(self.paint("1", sheet.title));
+            for paragraph in &sheet.paragraphs {
+                lines.extend(wrap(&clean(paragraph), self.width));
+            }
+            for table in sheet.tables.iter().filter(|it| !it.rows.is_empty()) {
+                lines.push(self.paint("1", &self.fit(&format!("{}:", table.title))));
+                for row in &table.rows {
+                    let cells: Vec<String> = row.iter().map(sheet::Cell::text).collect();
+                    lines.push(self.fit(&format!("  {}", cells.join(" · "))));
+                }
+            }
+        }
+        if lines.len() > room {
+            lines.truncate(room.saturating_sub(1));
+            lines.push("… all of it with --format html, markdown or json".into());
+        }
+        lines
+    }
+
     fn foot(&self, report: &Report) -> Vec<String> {
         let mut lines = Vec::new();
         let (open, resolved) = (report.alerts.open.len(), report.alerts.resolved.len());
@@ -194,8 +235,20 @@ impl ReportRenderer for TerminalRenderer {
         let mut lines = self.head(report);
         lines.extend(self.totals(report));
         let foot = self.foot(report);
+        let chances = match report.kind {
+            ReportKind::Summary => self.chances(report),
+            _ => {
+                let room = MAX_LINES.saturating_sub(lines.len() + foot.len() + 2);
+                lines.extend(self.sheets(report, room));
+                if !foot.is_empty() {
+                    lines.push(String::new());
+                    lines.extend(foot);
+                }
+                return Ok(joined(&lines));
+            }
+        };
         // Each problem takes two lines; three more are the heading, the rest and a blank line.
-        let room = MAX_LINES.saturating_sub(lines.len() + foot.len() + 4) / 2;
+        let room = MAX_LINES.saturating_sub(lines.len() + foot.len() + chances.len() + 4) / 2;
         let shown = report.attention.len().min(MAX_PROBLEMS).min(room);
         if shown > 0 {
             lines.push(String::new());
@@ -208,14 +261,19 @@ impl ReportRenderer for TerminalRenderer {
                 lines.push(format!("   + {} more", count(rest)));
             }
         }
+        lines.extend(chances);
         if !foot.is_empty() {
             lines.push(String::new());
             lines.extend(foot);
         }
-        let mut text = lines.join("\n");
-        text.push('\n');
-        Ok(text)
+        Ok(joined(&lines))
     }
+}
+
+fn joined(lines: &[String]) -> String {
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
 }
 
 /// What weakens the conclusions, shortest words first in importance.
@@ -233,6 +291,8 @@ pub(crate) fn warnings(report: &Report) -> Vec<String> {
     warn(quality.contradictory, "contradictory events");
     warn(quality.future_timestamps, "timestamps in the future");
     warn(quality.untracked_events, "events of untracked selectors");
+    warn(quality.duplicates, "events read twice");
+    warn(quality.disordered_streams, "recorders whose clock contradicts their sequence");
     if quality.ledgers_unreadable.is_some() {
         warnings.push("ledgers unreadable".into());
     }

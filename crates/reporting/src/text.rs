@@ -33,14 +33,15 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
-/// `850 µs`, `3.42 ms`, `34.2 ms`, `342 ms`, `12.3 s`.
+/// `850 µs`, `3.42 ms`, `34.2 ms`, `342 ms`, `12.3 s`, `2.8 h`.
 pub(crate) fn millis(ms: f64) -> String {
     match ms {
         ms if ms < 0.9995 => format!("{:.0} µs", ms * 1e3),
         ms if ms < 9.995 => format!("{ms:.2} ms"),
         ms if ms < 99.95 => format!("{ms:.1} ms"),
         ms if ms < 9_999.5 => format!("{ms:.0} ms"),
-        ms => format!("{:.1} s", ms / 1e3),
+        ms if ms < 7_200_000.0 => format!("{:.1} s", ms / 1e3),
+        ms => format!("{:.1} h", ms / 3_600_000.0),
     }
 }
 
@@ -148,8 +149,8 @@ mod tests {
             ["0%", "100%", "99.9%", "0.1%", "50.0%"]
         );
         assert_eq!(
-            [0.0, 0.85, 0.9996, 3.421, 34.21, 342.1, 12_345.0].map(millis),
-            ["0 µs", "850 µs", "1.00 ms", "3.42 ms", "34.2 ms", "342 ms", "12.3 s"]
+            [0.0, 0.85, 0.9996, 3.421, 34.21, 342.1, 12_345.0, 1e7].map(millis),
+            ["0 µs", "850 µs", "1.00 ms", "3.42 ms", "34.2 ms", "342 ms", "12.3 s", "2.8 h"]
         );
         assert_eq!([1, 240, 8_192, 262_144].map(span), ["1 s", "4 min", "2.3 h", "3.0 days"]);
     }

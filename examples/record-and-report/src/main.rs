@@ -51,7 +51,7 @@ fn main() -> Result<()> {
         alerts: &alerts,
         now: SystemClock::new().utc(),
         reproduce: None,
-        compare: None,
+        ..ReportRequest::default()
     };
     let report = ReportBuilder::new(reporting)?.build(&*store, &request, &mut |_| {})?;
     println!("\n{}", TerminalRenderer::new().render(&report)?);

@@ -61,6 +61,13 @@ struct WebDriver {
 
 /// Over WebDriver, by ChromeDriver.
 pub(super) fn web_driver() -> Result<Box<dyn Lookup>> {
+    let mut driver = driver()?;
+    let url = json!({ "url": format!("data:text/html,{PAGE}") });
+    driver.connection.request("POST", &format!("{}/url", driver.session), &url.to_string())?;
+    Ok(Box::new(driver))
+}
+
+fn driver() -> Result<WebDriver> {
     let mut command = Command::new("chromedriver");
     command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut driver = Program::start(&mut command)?;
@@ -72,9 +79,7 @@ pub(super) fn web_driver() -> Result<Box<dyn Lookup>> {
     let answer = connection.request("POST", "/session", &wanted.to_string())?;
     let id = answer["value"]["sessionId"].as_str().context("no session was given")?;
     let session = format!("/session/{id}");
-    let url = json!({ "url": format!("data:text/html,{PAGE}") });
-    connection.request("POST", &format!("{session}/url"), &url.to_string())?;
-    Ok(Box::new(WebDriver { connection, session, _driver: driver }))
+    Ok(WebDriver { connection, session, _driver: driver })
 }
 
 impl Lookup for WebDriver {
@@ -93,6 +98,28 @@ impl Drop for WebDriver {
     fn drop(&mut self) {
         // Ends the browser; the driver itself is ended in any case.
         let _ = self.connection.request("DELETE", &self.session, "");
+    }
+}
+
+/// A browser that opens pages and runs scripts in them, over WebDriver.
+pub(super) struct Session(WebDriver);
+
+impl Session {
+    pub(super) fn start() -> Result<Self> {
+        Ok(Self(driver()?))
+    }
+
+    pub(super) fn open(&mut self, url: &str) -> Result<()> {
+        let body = json!({ "url": url }).to_string();
+        self.0.connection.request("POST", &format!("{}/url", self.0.session), &body)?;
+        Ok(())
+    }
+
+    /// Runs a script that gives its result to the last of its arguments.
+    pub(super) fn run(&mut self, script: &str) -> Result<serde_json::Value> {
+        let body = json!({ "script": script, "args": [] }).to_string();
+        let path = format!("{}/execute/async", self.0.session);
+        Ok(self.0.connection.request("POST", &path, &body)?["value"].take())
     }
 }
 

@@ -26,6 +26,11 @@ mod process;
 #[cfg(feature = "bench")]
 mod record;
 #[cfg(feature = "bench")]
+mod report;
+#[cfg(not(feature = "bench"))]
+#[path = "report_elsewhere.rs"]
+mod report;
+#[cfg(feature = "bench")]
 mod rollup;
 #[cfg(feature = "bench")]
 mod rounds;
@@ -62,6 +67,11 @@ pub(crate) enum Bench {
     Alerting(Options),
     /// How long an alert takes to its receiver, and what becomes of 100,000 alerts at once.
     Delivery(Options),
+    /// Reports of 10 million events: time, memory, size, and whether what they say of changes is so.
+    Report(Options),
+    /// The process of `report` that makes one.
+    #[command(hide = true)]
+    ReportChild(report::Child),
     /// The process that lives through the storm of `delivery`.
     #[command(hide = true)]
     Storm(delivery::Storm),

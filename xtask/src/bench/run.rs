@@ -1,5 +1,5 @@
 use super::figures::Figures;
-use super::{Bench, alerting, concurrent, delivery, overhead, record, rollup, store};
+use super::{Bench, alerting, concurrent, delivery, overhead, record, report, rollup, store};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -14,6 +14,11 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Store(options) => (store::run(options.large)?, options.json),
         Bench::Alerting(options) => (alerting::run()?, options.json),
         Bench::Delivery(options) => (delivery::run()?, options.json),
+        Bench::Report(options) => (report::run()?, options.json),
+        Bench::ReportChild(child) => {
+            report::child(child)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Bench::Storm(arguments) => {
             delivery::storm(arguments)?;
             return Ok(ExitCode::SUCCESS);

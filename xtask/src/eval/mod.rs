@@ -7,6 +7,7 @@ mod drift;
 mod nab;
 mod notify;
 pub(crate) mod receiver;
+mod replay;
 mod rows;
 mod rules;
 mod summary;
@@ -36,6 +37,8 @@ pub(crate) enum Eval {
     /// The process that `crash` kills.
     #[command(hide = true)]
     CrashWriter(crash::Writer),
+    /// Hold recommended orders of strategies against operations they were not fitted to.
+    Replay(replay::Arguments),
     /// Kill a process that announces alerts, again and again, and check what its receiver heard:
     /// nothing under two keys, every resolution.
     Notify(notify::Arguments),
@@ -72,6 +75,7 @@ pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
         Eval::Crash(arguments) => crash::run(&arguments)?,
         Eval::Rules(arguments) => rules::run(&arguments)?,
         Eval::CrashWriter(writer) => crash::write(&writer)?,
+        Eval::Replay(arguments) => replay::run(workspace, &arguments)?,
         Eval::Notify(arguments) => notify::run(&arguments)?,
         Eval::NotifyWriter(writer) => notify::write(&writer)?,
     }

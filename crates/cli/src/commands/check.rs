@@ -10,7 +10,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 use telemetry_runtime::interfaces::{Code, Error, ErrorKind};
-use telemetry_runtime::models::report::GateState;
+use telemetry_runtime::models::report::{GateState, ReportKind};
 use telemetry_runtime::reporting::{Condition, judge};
 
 /// Check conditions, for continuous integration
@@ -71,6 +71,8 @@ pub(crate) fn run(args: &CheckArgs, global: &Global, console: &mut Console) -> O
         format: args.format,
         out: args.out.as_deref(),
         command: format!("check --fail-on {}", report::quoted(&args.fail_on)),
+        kind: ReportKind::Summary,
+        from: report::From::Events,
     };
     let (mut report, target) = report::make(&asked, global, &settings, console)?;
     let gate = judge(&report, &conditions);

@@ -12,11 +12,11 @@ use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use telemetry_runtime::alerting::AlertFilter;
 use telemetry_runtime::interfaces::{Code, Error, ErrorKind, Query, ReportRenderer, Result};
-use telemetry_runtime::models::report::Report;
+use telemetry_runtime::models::report::{Report, ReportKind};
 use telemetry_runtime::models::{Alert, Timestamp};
 use telemetry_runtime::reporting::{
     CsvRenderer, HtmlRenderer, JsonRenderer, JunitRenderer, MarkdownRenderer, ReportBuilder,
-    ReportRequest, ReportingConfig, TerminalRenderer,
+    ReportRequest, ReportingConfig, Source, TerminalRenderer,
 };
 use telemetry_runtime::storage::Store;
 
@@ -35,6 +35,7 @@ Examples:
   telemetry report --since -24h
   telemetry report --format html --since 2026-11-01 --until 2026-11-08 --out week.html
   telemetry report --since -7d --compare previous --format markdown
+  telemetry report --kind recommendations --since -14d
   telemetry report --json | jq .verdict")]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
@@ -44,6 +45,15 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "PERIOD", allow_hyphen_values = true)]
     compare: Option<Against>,
 
+    /// What it is about: summary (everything), performance, usage, health, trends,
+    /// recommendations, data-quality
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    kind: Option<ReportKind>,
+
+    /// Read rollups where they suffice (auto), events alone, or rollups wherever there are any
+    #[arg(long, value_enum, value_name = "SOURCE", default_value = "auto")]
+    from: From,
+
     /// The form; --json means json
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -51,6 +61,24 @@ pub(crate) struct ReportArgs {
     /// The file to write; - for the standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum From {
+    #[default]
+    Auto,
+    Events,
+    Rollups,
+}
+
+impl From {
+    fn source(self) -> Source {
+        match self {
+            Self::Auto => Source::Auto,
+            Self::Events => Source::Events,
+            Self::Rollups => Source::Rollups,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -77,6 +105,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) out: Option<&'a Path>,
     /// The command, without what the other fields say.
     pub(crate) command: String,
+    pub(crate) kind: ReportKind,
+    pub(crate) from: From,
 }
 
 /// How and where to a report goes.
@@ -93,6 +123,8 @@ pub(crate) fn run(args: &ReportArgs, global: &Global, console: &mut Console) -> 
         format: args.format,
         out: args.out.as_deref(),
         command: "report".into(),
+        kind: args.kind.unwrap_or_default(),
+        from: args.from,
     };
     let (report, target) = make(&asked, global, &settings, console)?;
     deliver(&report, &target, global, console)?;
@@ -140,6 +172,8 @@ pub(crate) fn make(
         now: settings.now,
         reproduce: Some(reproduce),
         compare,
+        kind: asked.kind,
+        source: asked.from.source(),
     };
     let mut report = ReportBuilder::new(settings.config.reporting.clone())?.build(
         &*store,
@@ -191,6 +225,15 @@ pub(crate) fn deliver(
     Ok(())
 }
 
+/// A kind as on the command line, with hyphens.
+fn kind(text: &str) -> Result<ReportKind, String> {
+    text.replace('-', "_").parse::<ReportKind>().map_err(|_| {
+        let kinds: Vec<String> =
+            ReportKind::ALL.iter().map(|it| it.as_str().replace('_', "-")).collect();
+        format!("expected one of {}", kinds.join(", "))
+    })
+}
+
 /// The alerts of a store, of any state.
 fn alerts(store: &Path) -> Result<Vec<Alert>> {
     state::book(store)?.map_or_else(|| Ok(Vec::new()), |book| book.list(&AlertFilter::default()))
@@ -209,7 +252,7 @@ pub(crate) fn build(
     reproduce: Option<String>,
 ) -> Result<Report> {
     let progress = Progress::events("reading events");
-    let request = ReportRequest { query, alerts, now, reproduce, compare: None };
+    let request = ReportRequest { query, alerts, now, reproduce, ..ReportRequest::default() };
     ReportBuilder::new(config)?.build(store, &request, &mut |events| progress.done(events))
 }
 
@@ -231,6 +274,12 @@ fn reproduce(asked: &Asked<'_>, query: &Query, settings: &Settings, format: Form
         _ => ("against", asked.against),
     };
     option(option_name, against.map(|it| it.written(settings.now)));
+    if asked.kind != ReportKind::Summary {
+        option("kind", Some(asked.kind.as_str().replace('_', "-")));
+    }
+    if asked.from != From::Auto {
+        option("from", asked.from.to_possible_value().map(|it| it.get_name().to_owned()));
+    }
     option("format", format.to_possible_value().map(|it| it.get_name().to_owned()));
     command
 }

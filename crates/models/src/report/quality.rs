@@ -33,6 +33,28 @@ pub struct DataQuality {
     pub alerts_unreadable: Option<String>,
     /// Fields that some events lack.
     pub missing: Vec<MissingField>,
+    /// Events with run, producer and sequence that had been read before; they count nevertheless.
+    #[serde(default)]
+    pub duplicates: u64,
+    /// Events of which that can be told.
+    #[serde(default)]
+    pub sequenced: u64,
+    /// Recorders (run and producer) whose sequence contradicts their timestamps by more than five
+    /// minutes: events came late, or a clock was set.
+    #[serde(default)]
+    pub disordered_streams: u64,
+    /// Recorders that were followed.
+    #[serde(default)]
+    pub streams: u64,
+    /// Operations that ended because nobody waited any longer: their true time is not known.
+    #[serde(default)]
+    pub censored: u64,
+    /// Events among `events_read` that were counted by rollups, and not read themselves.
+    #[serde(default)]
+    pub rolled_up: u64,
+    /// Which conclusions all this weakens, in words.
+    #[serde(default)]
+    pub weakens: Vec<String>,
 }
 
 impl DataQuality {

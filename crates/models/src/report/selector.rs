@@ -1,6 +1,6 @@
-use super::{Quantiles, Rate};
+use super::{Distribution, Quantiles, Rate};
 use crate::outcome::words;
-use crate::{EventId, Invalid, Outcome, SelectorName, Timestamp};
+use crate::{AttemptOutcome, EventId, Invalid, Outcome, SelectorName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -67,6 +67,9 @@ pub struct SelectorRow {
     pub recent_faults: Vec<EventId>,
     /// How it went over time.
     pub series: Series,
+    /// How its durations are distributed, before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
 }
 
 /// Operations that ended in one way.
@@ -115,12 +118,25 @@ pub struct StrategyRow {
     pub accepted: u64,
     /// Tries that matched nothing.
     pub empty: u64,
+    /// Tries that ended in another way, by how.
+    #[serde(default)]
+    pub failed: Vec<TryCount>,
     /// Tries made only to learn what the strategy would have done.
     pub shadow: u64,
     /// Median time of a try.
     pub median_ms: Option<f64>,
     /// Tries with a time.
     pub timed: u64,
+}
+
+/// Tries of a strategy that ended in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TryCount {
+    /// How they ended.
+    pub outcome: AttemptOutcome,
+    /// How many.
+    pub count: u64,
 }
 
 /// Errors that differ in their numbers only.

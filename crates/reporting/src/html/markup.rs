@@ -34,6 +34,19 @@ impl Markup {
         self.raw("<code>").text(text).raw("</code>")
     }
 
+    /// Appends JSON for a data block: nothing in it can end the block.
+    pub(super) fn json(&mut self, value: &serde_json::Value) -> &mut Self {
+        for symbol in value.to_string().chars() {
+            match symbol {
+                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                    self.0.push_str(&format!("\\u{:04x}", u32::from(symbol)));
+                }
+                symbol => self.0.push(symbol),
+            }
+        }
+        self
+    }
+
     pub(super) fn finish(self) -> String {
         self.0
     }

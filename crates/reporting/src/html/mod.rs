@@ -1,56 +1,51 @@
 //! The report as one HTML file.
 
 mod comparison;
-mod details;
+mod embedded;
 mod markup;
+mod methods;
+mod opportunities;
 mod overview;
+mod sheets;
 mod svg;
 mod tables;
 
+use crate::sheet::{quality, sheets};
 use crate::terminal::period;
 use crate::text::time;
 use markup::Markup;
 use telemetry_interfaces::{ReportRenderer, Result};
 use telemetry_models::report::Report;
 
-/// Nothing may be fetched, run, framed or sent, even if something slipped through the escaping.
+/// Sorts and searches the table of selectors and draws what stands behind a row.
+const SCRIPT: &str = include_str!("script.js");
+
+/// SHA-256 of [`SCRIPT`] in Base64: the only script that may run. A test holds the two together.
+const SCRIPT_HASH: &str = "i1+WuuzT5o/ufcWjVFA3kqA7lAURIX20H24MXdK5wO4=";
+
+/// Nothing may be fetched, framed or sent, and no other script may run, even if something slipped
+/// through the escaping.
 const HEAD: &str = concat!(
     "<!doctype html>\n<html lang=en><head><meta charset=utf-8>",
     "<meta name=viewport content=\"width=device-width,initial-scale=1\">",
-    "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src \
-     'unsafe-inline'; base-uri 'none'; form-action 'none'\">",
     "<meta name=referrer content=no-referrer><meta name=color-scheme content=\"light dark\">",
     "<style>\n",
     include_str!("style.css"),
     "</style>",
 );
 
-/// The report as one self-contained HTML file: no request, no script; light, dark and on paper.
+/// The report as one self-contained HTML file: no request; light, dark, at 320 px and on paper.
 ///
-/// Selectors beyond [`details`](Self::details) appear in the table only, so that the size stays
-/// bounded; the JSON form has everything.
-#[derive(Clone, Debug)]
-pub struct HtmlRenderer {
-    details: usize,
-}
+/// It can be read without scripts; one of its own, the only one that may run, sorts and searches
+/// the selectors and draws the details of one when asked. Aggregates only: its size depends on the
+/// selectors, hardly on the number of events.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HtmlRenderer;
 
 impl HtmlRenderer {
-    /// Details of at most 50 selectors.
+    /// Makes one.
     pub fn new() -> Self {
-        Self { details: 50 }
-    }
-
-    /// Sets how many selectors get a section of their own.
-    #[must_use]
-    pub fn details(mut self, most: usize) -> Self {
-        self.details = most;
-        self
-    }
-}
-
-impl Default for HtmlRenderer {
-    fn default() -> Self {
-        Self::new()
+        Self
     }
 }
 
@@ -66,7 +61,12 @@ impl ReportRenderer for HtmlRenderer {
     fn render(&self, report: &Report) -> Result<String> {
         let mut page = Markup::default();
         page.raw(HEAD)
-            .raw("<title>Selector report: ")
+            .raw(
+                "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src \
+                  'unsafe-inline'; base-uri 'none'; form-action 'none'; script-src 'sha256-",
+            )
+            .raw(SCRIPT_HASH)
+            .raw("'\"><title>Selector report: ")
             .text(&report.verdict.sentence)
             .raw(
                 "</title></head><body>\n<a class=skip href=\"#attention\">Skip to what needs \
@@ -78,21 +78,28 @@ impl ReportRenderer for HtmlRenderer {
         page.raw("</header>\n<main>\n");
         overview::attention(&mut page, report);
         comparison::gate(&mut page, report);
-        comparison::comparison(&mut page, report);
-        tables::alerts(&mut page, report);
+        let sheets = sheets(report);
+        if let Some(it) = &report.recommendations
+            && let Some(sheet) = sheets.iter().find(|it| it.id == "opportunities")
+        {
+            opportunities::opportunities(&mut page, it, sheet);
+        }
         tables::sites(&mut page, report);
-        tables::selectors(&mut page, report, self.details);
-        details::selectors(&mut page, report, self.details);
-        details::usage(&mut page, report);
-        details::data_quality(&mut page, report);
-        details::methods(&mut page, report);
+        tables::selectors(&mut page, report);
+        comparison::comparison(&mut page, report);
+        for sheet in sheets.iter().filter(|it| it.id != "opportunities") {
+            self::sheets::sheet(&mut page, sheet);
+        }
+        tables::alerts(&mut page, report);
+        self::sheets::sheet(&mut page, &quality(report));
+        methods::methods(&mut page, report);
         page.raw("</main>\n<footer>Made ")
             .text(time(report.generated_at))
             .raw(" · report form ")
             .text(report.report_version)
-            .raw(
-                " · the JSON form of this report holds the same numbers</footer>\n</body></html>\n",
-            );
+            .raw(" · the JSON form of this report holds the same numbers</footer>\n");
+        embedded::data(&mut page, report);
+        page.raw("<script>").raw(SCRIPT).raw("</script>\n</body></html>\n");
         Ok(page.finish())
     }
 }

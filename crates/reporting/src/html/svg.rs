@@ -3,7 +3,7 @@
 
 use super::markup::Markup;
 use crate::text;
-use telemetry_models::report::{Finding, Rate, Series, StrategyRow, VerdictLevel};
+use telemetry_models::report::{Days, Finding, Series, VerdictLevel};
 use telemetry_models::{Signal, Timestamp};
 
 /// Most bars of a small drawing.
@@ -17,9 +17,86 @@ const CHART_WIDTH: f64 = 240.0;
 const CHART_UP: u64 = 32;
 const CHART_DOWN: u64 = 18;
 
-/// Successes (up) and faults (down) over time.
+/// Successes (up) and faults (down) over time, as two outlines of steps. Beside it stand the same
+/// numbers in words, so it has no label.
 pub(super) fn spark(page: &mut Markup, series: &Series) {
-    bars(page, series, BARS, (UP, DOWN), None);
+    let (verdicts, faults) = summed(series, BARS);
+    let most = verdicts.iter().copied().max().unwrap_or(0);
+    if most == 0 {
+        page.raw("<span class=none>no data</span>");
+        return;
+    }
+    let good = verdicts.iter().zip(&faults).map(|(n, faults)| UP - scaled(n - faults, most, UP));
+    page.raw("<svg class=k aria-hidden=true><path d=\"").text(outline(UP, good)).raw("\"/>");
+    if faults.iter().any(|it| *it > 0) {
+        let bad = faults.iter().map(|it| UP + 1 + scaled(*it, most, DOWN));
+        page.raw("<path class=b d=\"").text(outline(UP + 1, bad)).raw("\"/>");
+    }
+    page.raw("</svg>");
+}
+
+/// The outline of steps above or below a line; what lies on the line takes no room.
+fn outline(line: u64, heights: impl Iterator<Item = u64>) -> String {
+    let mut path = format!("M0 {line}");
+    let (mut at, mut width) = (line, 0);
+    for height in heights {
+        if height != at {
+            if width > 0 {
+                path.push_str(&format!("h{width}"));
+            }
+            path.push_str(&format!("V{height}"));
+            (at, width) = (height, 0);
+        }
+        width += BAR_WIDTH;
+    }
+    if at != line {
+        path.push_str(&format!("h{width}V{line}"));
+    }
+    path
+}
+
+/// A column for each day: what hangs down is the share of faults.
+pub(super) fn days(page: &mut Markup, days: &Days) {
+    const WIDTH: usize = 7;
+    const HEIGHT: u64 = 18;
+    if days.verdicts.iter().all(|it| *it == 0) {
+        page.raw("<span class=none>no data</span>");
+        return;
+    }
+    let (mut used, mut bad) = (String::new(), String::new());
+    for (at, (n, successes)) in days.verdicts.iter().zip(&days.successes).enumerate() {
+        if *n == 0 {
+            continue;
+        }
+        let x = at * WIDTH;
+        used.push_str(&format!("M{x} 0h6v{HEIGHT}h-6z"));
+        let depth = scaled(n - successes, *n, HEIGHT);
+        if depth > 0 {
+            bad.push_str(&format!("M{x} 0h6v{depth}h-6z"));
+        }
+    }
+    let (n, good): (u64, u64) = (days.verdicts.iter().sum(), days.successes.iter().sum());
+    open(page, days.verdicts.len() * WIDTH, HEIGHT, "days");
+    page.text(format!(
+        "{} with operations; {} succeeded, {} failed",
+        text::counted(days.verdicts.iter().filter(|it| **it > 0).count() as u64, "day"),
+        text::count(good),
+        text::count(n - good)
+    ))
+    .raw("\"><path class=u d=\"")
+    .text(used)
+    .raw("\"/>");
+    if !bad.is_empty() {
+        page.raw("<path class=b d=\"").text(bad).raw("\"/>");
+    }
+    page.raw("</svg>");
+}
+
+/// Operations that tested the selector, and faults, in at most `most` steps.
+fn summed(series: &Series, most: usize) -> (Vec<u64>, Vec<u64>) {
+    let each = series.verdicts.len().div_ceil(most).max(1);
+    let sums = |counts: &[u64]| counts.chunks(each).map(|chunk| chunk.iter().sum()).collect();
+    (sums(&series.verdicts), sums(&series.faults))
 }
 
 /// What a finding is about over time, with a mark where it began: the values of its signal, or
@@ -75,10 +152,7 @@ fn bars(
     since: Option<Timestamp>,
 ) {
     let per_bar = series.verdicts.len().div_ceil(most_bars).max(1);
-    let sums = |counts: &[u64]| -> Vec<u64> {
-        counts.chunks(per_bar).map(|chunk| chunk.iter().sum()).collect()
-    };
-    let (verdicts, faults) = (sums(&series.verdicts), sums(&series.faults));
+    let (verdicts, faults) = summed(series, most_bars);
     let most = verdicts.iter().copied().max().unwrap_or(0);
     if most == 0 {
         page.raw("<span class=none>no data</span>");
@@ -127,34 +201,6 @@ fn open(page: &mut Markup, width: usize, height: u64, class: &'static str) {
         .raw(" height=")
         .text(height)
         .raw(" aria-label=\"");
-}
-
-/// A share with its interval, on a scale from 0 to 1.
-pub(super) fn interval(page: &mut Markup, rate: &Rate) {
-    let x = |share: f64| (share * 96.0).round() as u64 + 2;
-    let (low, high) = (x(rate.low), x(rate.high));
-    page.raw("<svg class=iv aria-hidden=true viewBox=\"0 0 100 10\" width=100 height=10>")
-        .raw("<path class=a d=\"M2 5h96\"/><path class=r d=\"M")
-        .text(low)
-        .raw(" 5h")
-        .text((high - low).max(1))
-        .raw("\"/><circle cx=")
-        .text(x(rate.share))
-        .raw(" cy=5 r=3 /></svg>");
-}
-
-/// How many tries reached each strategy, and what became of them: accepted solid, empty outlined.
-pub(super) fn waterfall(page: &mut Markup, row: &StrategyRow, most: u64) {
-    let tried = scaled(row.tried, most, 160);
-    let accepted = scaled(row.accepted, most, 160).min(tried);
-    page.raw("<svg class=wf aria-hidden=true viewBox=\"0 0 162 12\" width=162 height=12>");
-    if tried > 0 {
-        page.raw("<rect class=t x=1 y=1.5 height=9 width=").text(tried).raw(" />");
-    }
-    if accepted > 0 {
-        page.raw("<rect class=g x=1 y=1.5 height=9 width=").text(accepted).raw(" />");
-    }
-    page.raw("</svg>");
 }
 
 /// A sign for the verdict: each level has its own shape.

@@ -67,11 +67,18 @@ pub(super) fn sites(page: &mut Markup, report: &Report) {
         return;
     }
     page.raw(
-        "<section aria-labelledby=sites><h2 id=sites>Sites</h2><div class=wide role=region \
-         aria-labelledby=sites tabindex=0><table><thead><tr><th scope=col>Site<th scope=col \
-         class=n>Operations<th scope=col class=n>Succeeded<th scope=col class=n>Spoilt by the \
-         environment<th scope=col class=n>Median<th scope=col class=n>95%<th scope=col>Over \
-         time</tr></thead><tbody>\n",
+        "<section aria-labelledby=sites><h2 id=sites>Fleet map</h2><p class=\"soft small\">A \
+         column for each day",
+    );
+    if let Some(start) = report.sites.iter().find_map(|it| it.days.start) {
+        page.raw(" from ").text(time(start).get(..10).unwrap_or_default());
+    }
+    page.raw(
+        ": the dark part that hangs down is the share of faults, a gap is a day without \
+         operations.</p><div class=wide role=region aria-labelledby=sites tabindex=0><table><thead>\
+         <tr><th scope=col>Site<th scope=col>Days<th scope=col class=n>Operations<th scope=col \
+         class=n>Succeeded<th scope=col class=n>Spoilt by the environment<th scope=col \
+         class=n>Median<th scope=col class=n>95%<tbody>\n",
     );
     for row in &report.sites {
         page.raw("<tr><th scope=row>");
@@ -83,57 +90,52 @@ pub(super) fn sites(page: &mut Markup, report: &Report) {
         if row.selectors_in_trouble > 0 {
             page.raw(", ").text(count(row.selectors_in_trouble)).raw(" in trouble");
         }
-        page.raw("</small></th><td class=n data-l=Operations>").text(count(row.operations));
-        page.raw("</td><td class=n data-l=Succeeded>");
+        page.raw("</small><td data-l=Days>");
+        svg::days(page, &row.days);
+        page.raw("<td class=n data-l=Operations>").text(count(row.operations));
+        page.raw("<td class=n data-l=Succeeded>");
         rate(page, row.success_rate.as_ref(), true);
-        page.raw("</td><td class=n data-l=\"Spoilt by the environment\">");
+        page.raw("<td class=n data-l=\"Spoilt by the environment\">");
         rate(page, row.environment_fault_rate.as_ref(), false);
-        page.raw("</td>");
+        page.raw("<td class=n data-l=Median>");
         times(page, row.durations.as_ref());
-        page.raw("<td data-l=\"Over time\">");
-        svg::spark(page, &row.series);
-        page.raw("</td></tr>\n");
     }
-    page.raw("</tbody></table></div>");
+    page.raw("</table></div>");
     omitted(page, report.sites_omitted, "site");
     page.raw("</section>\n");
 }
 
-pub(super) fn selectors(page: &mut Markup, report: &Report, details: usize) {
+/// The labels of a narrow view come from the style sheet, so that rows stay short.
+pub(super) fn selectors(page: &mut Markup, report: &Report) {
     if report.selectors.is_empty() {
         return;
     }
     page.raw(
         "<section aria-labelledby=selectors><h2 id=selectors>Selectors</h2><p class=\"soft \
-         small\">Bars above the line are successes, below it faults of the selector. The dot on \
-         the scale is the success rate, the band its 95% interval.</p><div class=wide role=region \
-         aria-labelledby=selectors tabindex=0><table><thead><tr><th scope=col>Selector<th \
-         scope=col>Health<th scope=col>Over time<th scope=col class=n>Succeeded<th scope=col \
-         class=n>Median<th scope=col class=n>95%<th scope=col class=n>Fallback<th scope=col \
-         class=n>Confidence<th scope=col>Found by<th scope=col>Last success, UTC</tr></thead><tbody>\n",
+         small\">Above the line successes, below it faults of the selector; the mark is the success \
+         rate\u{2019}s 95% interval.</p><noscript><p class=small>Without scripts this table does not sort, \
+         and what is behind each name is in the JSON form of this report.</p></noscript><div id=tools></div>\
+         <div class=wide role=region aria-labelledby=selectors tabindex=0><table id=t><thead><tr><th \
+         scope=col>Selector<th scope=col>Health<th scope=col>Over time<th scope=col class=n>Succeeded<th \
+         scope=col class=n>Median<th scope=col class=n>95%<th scope=col class=n>Fallback<th scope=col \
+         class=n>Confidence<tbody>\n",
     );
-    for (at, row) in report.selectors.iter().enumerate() {
-        page.raw("<tr><th scope=row>");
-        if at < details {
-            page.raw("<a href=\"#s").text(at).raw("\">").code(&row.selector).raw("</a>");
-        } else {
-            page.code(&row.selector);
-        }
-        page.raw("<small>");
+    for row in &report.selectors {
+        page.raw("<tr><th scope=row>").code(&row.selector).raw("<small>");
         if let Some(site) = &row.site {
             page.text(site).raw(" · ");
         }
-        page.text(counted(row.operations, "operation")).raw("</small></th><td data-l=Health>");
+        page.text(counted(row.operations, "operation")).raw("</small><td>");
         health(page, row.health);
-        page.raw("</td><td data-l=\"Over time\">");
+        page.raw("<td>");
         svg::spark(page, &row.series);
-        page.raw("</td><td class=n data-l=Succeeded>");
+        page.raw("<td class=n>");
         rate(page, row.success_rate.as_ref(), true);
-        page.raw("</td>");
+        page.raw("<td class=n>");
         times(page, row.durations.as_ref());
-        page.raw("<td class=n data-l=Fallback>");
+        page.raw("<td class=n>");
         rate(page, row.fallback_rate.as_ref(), false);
-        page.raw("</td><td class=n data-l=Confidence>");
+        page.raw("<td class=n>");
         match &row.confidence {
             Some(it) => page
                 .raw("<span>")
@@ -143,38 +145,21 @@ pub(super) fn selectors(page: &mut Markup, report: &Report, details: usize) {
                 .raw("</small></span>"),
             None => page.raw(NO_DATA),
         };
-        page.raw("</td><td data-l=\"Found by\"><span>");
-        match &row.winning_strategy {
-            Some(it) => {
-                page.text(&it.kind);
-                if let Some(text) = &it.text {
-                    page.raw("<small>").code(text).raw("</small>");
-                }
-            }
-            None => {
-                page.raw(NO_DATA);
-            }
-        }
-        page.raw("</span></td><td data-l=\"Last success, UTC\">");
-        match row.last_success {
-            Some(at) => page.raw("<span>").text(time(at).trim_end_matches(" UTC")).raw("</span>"),
-            None => page.raw("<span class=none>none</span>"),
-        };
-        page.raw("</td></tr>\n");
+        page.raw("\n");
     }
-    page.raw("</tbody></table></div>");
+    page.raw("</table></div>");
     omitted(page, report.selectors_omitted, "selector");
     page.raw("</section>\n");
 }
 
 pub(super) fn health(page: &mut Markup, health: Health) {
-    page.raw("<span><span class=\"tag ").text(health).raw("\">").raw(match health {
+    page.raw("<b class=\"tag ").text(health).raw("\">").raw(match health {
         Health::Healthy => "✓ healthy",
         Health::Attention => "▲ attention",
         Health::Failing => "✕ failing",
         Health::NoData => "– too few",
     });
-    page.raw("</span></span>");
+    page.raw("</b>");
 }
 
 fn rate(page: &mut Markup, rate: Option<&Rate>, scale: bool) {
@@ -182,32 +167,29 @@ fn rate(page: &mut Markup, rate: Option<&Rate>, scale: bool) {
         page.raw(NO_DATA);
         return;
     };
-    page.raw("<span title=\"95% interval ")
-        .text(interval(rate))
-        .raw("\">")
-        .text(percent(rate.share))
-        .raw("<small>of ")
-        .text(count(rate.n))
-        .raw("</small>");
+    page.raw("<span>").text(percent(rate.share)).raw("<small>of ").text(count(rate.n));
+    page.raw("</small>");
     if scale {
-        svg::interval(page, rate);
+        let x = |share: f64| (share * 100.0).round();
+        let (low, high) = (x(rate.low), x(rate.high));
+        page.raw("<i class=v title=\"").text(interval(rate)).raw("\" style=--l:").text(low);
+        page.raw(";--w:").text(high - low).raw("></i>");
     }
     page.raw("</span>");
 }
 
+/// Two cells: the median and the 95th percentile.
 fn times(page: &mut Markup, durations: Option<&Quantiles>) {
     let Some(it) = durations else {
-        page.raw("<td class=n data-l=Median>").raw(NO_DATA);
-        page.raw("</td><td class=n data-l=\"95%\">").raw(NO_DATA).raw("</td>");
+        page.raw(NO_DATA).raw("<td class=n data-l=\"95%\">").raw(NO_DATA);
         return;
     };
-    page.raw("<td class=n data-l=Median><span>")
+    page.raw("<span>")
         .text(millis(it.p50_ms))
         .raw("<small>n ")
         .text(count(it.n))
-        .raw("</small></span></td><td class=n data-l=\"95%\">")
-        .text(millis(it.p95_ms))
-        .raw("</td>");
+        .raw("</small></span><td class=n data-l=\"95%\">")
+        .text(millis(it.p95_ms));
 }
 
 fn omitted(page: &mut Markup, omitted: u64, noun: &str) {

@@ -115,7 +115,7 @@ pub(crate) fn report_with(events: &[Event], alerts: &[Alert]) -> Report {
         alerts,
         now: at(600),
         reproduce: Some("telemetry report --store ./telemetry-data".into()),
-        compare: None,
+        ..ReportRequest::default()
     };
     let builder = ReportBuilder::new(ReportingConfig::default()).unwrap();
     builder.build(&store(events), &request, &mut |_| {}).unwrap()
