@@ -102,6 +102,18 @@ impl Cascade {
         Resolution { verdict, winner: None, elements: Vec::new(), confidence: None, tries }
     }
 
+    /// Tries one strategy alone, as [`resolve`](Self::resolve) would: the try, and what it found up
+    /// to the extraction limit. `None` when the selector has no such strategy.
+    pub fn try_strategy(
+        &self,
+        doc: &Document,
+        selector: &Selector,
+        index: usize,
+    ) -> Option<(Try, Vec<Found>)> {
+        let strategy = selector.strategies.get(index)?;
+        Some(self.attempt(doc, selector, index, strategy))
+    }
+
     fn attempt(
         &self,
         doc: &Document,

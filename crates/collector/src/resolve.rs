@@ -87,6 +87,10 @@ impl Resolver {
         if let Some(facts) = facts {
             facts.apply(&mut event, &shared.privacy);
         }
+        // Probes run once the caller has its result: what they take is not the operation's.
+        if event.attempts.iter().any(|it| it.shadow.is_some()) {
+            event.timing.total = event.timing.resolution.or(event.timing.total);
+        }
         set_aside(&mut event);
         Some(event)
     }

@@ -84,23 +84,45 @@ impl SelectorEngine for CascadeEngine {
             found: (outcome == Outcome::Success).then_some(resolution.elements),
         }
     }
+
+    /// Two strategies agree when the first thing each of them finds has the same value.
+    fn probe(
+        &self,
+        page: &Document,
+        selector: &Selector,
+        strategy: u16,
+        found: &Vec<Found>,
+    ) -> Option<AttemptRecord> {
+        let (attempt, elements) =
+            self.cascade.try_strategy(page, selector, usize::from(strategy))?;
+        let mut record = record_of(&attempt);
+        let value = |found: &[Found]| found.first().map(|it| it.value.clone());
+        if record.outcome == AttemptOutcome::Accepted && value(&elements) != value(found) {
+            record.outcome = AttemptOutcome::Ambiguous;
+        }
+        Some(record)
+    }
+}
+
+fn record_of(attempt: &Try) -> AttemptRecord {
+    AttemptRecord {
+        strategy: u16::try_from(attempt.index).unwrap_or(u16::MAX),
+        outcome: outcome_of(&attempt.outcome),
+        elapsed: Some(attempt.elapsed),
+        elements: match attempt.outcome {
+            TryOutcome::Invalid { .. } | TryOutcome::Failed { .. } => None,
+            _ => Some(count(attempt.matches)),
+        },
+        confidence: attempt.confidence.and_then(Confidence::saturating),
+        shadow: None,
+    }
 }
 
 struct Adapter<'a>(&'a mut dyn AttemptObserver);
 
 impl Listener for Adapter<'_> {
     fn tried(&mut self, attempt: &Try) {
-        self.0.attempt(AttemptRecord {
-            strategy: u16::try_from(attempt.index).unwrap_or(u16::MAX),
-            outcome: outcome_of(&attempt.outcome),
-            elapsed: Some(attempt.elapsed),
-            elements: match attempt.outcome {
-                TryOutcome::Invalid { .. } | TryOutcome::Failed { .. } => None,
-                _ => Some(count(attempt.matches)),
-            },
-            confidence: attempt.confidence.and_then(Confidence::saturating),
-            shadow: None,
-        });
+        self.0.attempt(record_of(attempt));
     }
 }
 

@@ -30,6 +30,7 @@ mod names;
     feature = "tracing",
 ))]
 mod registered;
+mod shadow;
 // Selections of the `scraper` crate.
 #[cfg(feature = "scraper")]
 mod scraper;
@@ -55,6 +56,7 @@ pub use fantoccini::{NamedLocator, ObserveClient, ObservedClient, ObservedRoot};
 pub use instrumented::Instrumented;
 #[cfg(feature = "scraper")]
 pub use scraper::{ObservedSelect, ObservedSelector, ScraperObserver};
+pub use shadow::{Probed, ShadowProbes};
 #[cfg(feature = "thirtyfour")]
 pub use thirtyfour::{Matches, NamedQuery, ObservedHttpClient};
 #[cfg(feature = "tracing")]

@@ -33,6 +33,20 @@ pub trait SelectorEngine {
         selector: &Self::Selector,
         attempts: &mut dyn AttemptObserver,
     ) -> Resolution<Self::Found>;
+
+    /// Tries one strategy alone, by its index in the definition, for a shadow probe: without any
+    /// effect on the page. `found` is what the operation used; a match of something else is
+    /// reported as `Ambiguous`. `None`, the default, when the engine cannot do that, or has no such
+    /// strategy.
+    fn probe(
+        &self,
+        _page: &Self::Page,
+        _selector: &Self::Selector,
+        _strategy: u16,
+        _found: &Self::Found,
+    ) -> Option<AttemptRecord> {
+        None
+    }
 }
 
 /// A [`SelectorEngine`] that waits, for a browser for instance.

@@ -8,6 +8,7 @@ use crate::quality::data_quality;
 use crate::recommend;
 use crate::rows::{quantiles, rate, selector_row, series, site_name};
 use crate::sections::{self, days::days, usage::usage};
+use crate::shared;
 use crate::text::{millis, percent};
 use crate::verdict::verdict;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,9 @@ use telemetry_models::{Alert, AlertState, OutcomeClass, SelectorName, Timestamp}
 
 /// Events between two calls of the progress function.
 const PROGRESS_EVERY: u64 = 4_096;
+
+/// Events that are read before a second thread helps.
+const SERIAL: usize = 100_000;
 
 /// What a report is to cover.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +98,7 @@ impl ReportBuilder {
         for query in &queries {
             self.read(store, query, request.now, &mut collected, progress)?;
         }
+        collected.settle();
         let baseline = match &request.compare {
             Some(baseline) => {
                 let mut other = Collected {
@@ -104,6 +109,7 @@ impl ReportBuilder {
                 let before = collected.quality.events;
                 let mut progress = |events| progress(before + events);
                 self.read(store, &baseline.query, request.now, &mut other, &mut progress)?;
+                other.settle();
                 Some((baseline, other))
             }
             None => None,
@@ -131,14 +137,25 @@ impl ReportBuilder {
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let query = Query { order: Order::OldestFirst, limit: None, ..query.clone() };
-        for item in store.query(&query)? {
+        let before = collected.quality.events;
+        let (now, max_rows) = (now, self.config.max_tracked);
+        let mut events = store.query(&query)?;
+        // Few events are not worth a thread.
+        let mut read = 0;
+        for item in events.by_ref().take(SERIAL) {
+            read += 1;
             match item {
-                Ok(event) => collected.add(&event, now, self.config.max_tracked),
+                Ok(event) => collected.take(&event, now, max_rows),
                 Err(error) => collected.damaged(&error),
             }
-            if collected.quality.events.is_multiple_of(PROGRESS_EVERY) {
-                progress(collected.quality.events);
+            if read % PROGRESS_EVERY == 0 {
+                progress(before + read);
             }
+        }
+        if read == SERIAL as u64 {
+            shared::read(events, now, max_rows, collected, &mut |more| {
+                progress(before + read + more)
+            });
         }
         progress(collected.quality.events);
         Ok(())

@@ -2,10 +2,12 @@
 
 use crate::recommend::Evidence;
 use crate::streams::Streams;
-use std::collections::{BTreeMap, VecDeque};
+use crate::tally::Tally;
+use foldhash::fast::RandomState;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use telemetry_aggregation::{
-    BoundedMap, Calendar, ClusteredSample, DistinctSketch, FlipCounter, Part, SelectorSummary,
+    Calendar, ClusteredSample, DistinctSketch, FlipCounter, Part, SelectorSummary,
 };
 use telemetry_interfaces::Error;
 use telemetry_models::{
@@ -14,6 +16,15 @@ use telemetry_models::{
 
 /// Events kept as examples of one kind.
 const EXAMPLES: usize = 5;
+/// Fields that every event could have.
+const FIELDS: [&str; 6] = [
+    "context_data.page_url",
+    "context_data.browser_session_id",
+    "performance_metrics.total_duration_ms",
+    "attempts",
+    "engine",
+    "run_id",
+];
 /// Viewports whose texts are kept.
 const MAX_VIEWPORTS: usize = 1_024;
 const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
@@ -23,15 +34,21 @@ const DAMAGE_MESSAGES: usize = 10;
 /// Everything a report needs from the events.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
+    /// Rows by selector and site, once settled.
     pub(crate) rows: BTreeMap<SelectorName, BTreeMap<Box<str>, Row>>,
-    pub(crate) row_count: usize,
+    /// Rows while events come.
+    pub(crate) hot: Vec<Row>,
+    /// Where in `hot` the sites of a selector are.
+    pub(crate) index: HashMap<SelectorName, Vec<(Box<str>, usize)>, RandomState>,
     pub(crate) untracked: SelectorSummary,
     pub(crate) sessions: DistinctSketch,
-    pub(crate) engines: BoundedMap<Arc<str>, u64, 64>,
-    pub(crate) url_templates: BoundedMap<Arc<str>, u64, 256>,
+    /// The session of the event before: its text need not be hashed again.
+    pub(crate) session: Option<telemetry_models::SessionId>,
+    pub(crate) engines: Tally<64>,
+    pub(crate) url_templates: Tally<256>,
     pub(crate) operation_kinds: BTreeMap<&'static str, u64>,
-    pub(crate) agents: BoundedMap<Arc<str>, u64, 64>,
-    pub(crate) viewports: BoundedMap<Arc<str>, u64, 64>,
+    pub(crate) agents: Tally<64>,
+    pub(crate) viewports: Tally<64>,
     /// The texts of viewports, which events have as numbers.
     pub(crate) viewport_texts: BTreeMap<(u32, u32), Arc<str>>,
     /// Operations by hour of the UTC day.
@@ -93,8 +110,11 @@ pub(crate) struct Quality {
     pub(crate) censored: u64,
     /// Events that were counted by rollups, and not read.
     pub(crate) rolled_up: u64,
-    /// Missing and possible, by field.
-    pub(crate) fields: BTreeMap<&'static str, (u64, u64)>,
+    /// Events that lack each of [`FIELDS`].
+    missing: [u64; FIELDS.len()],
+    /// Successes without confidence, and successes.
+    without_confidence: u64,
+    successes: u64,
 }
 
 impl Collected {
@@ -106,35 +126,43 @@ impl Collected {
     }
 
     /// Takes the next event; events come oldest first.
+    pub(crate) fn take(&mut self, event: &Event, now: Timestamp, max_rows: usize) {
+        self.streams.add(event);
+        self.add(event, now, max_rows);
+    }
+
+    /// Takes the next event of some of the selectors, without its place in its stream.
     pub(crate) fn add(&mut self, event: &Event, now: Timestamp, max_rows: usize) {
         self.quality.add(event);
         let future = event.is_from_the_future(now);
         self.quality.future += u64::from(future);
         if let Some(engine) = &event.engine {
-            self.engines.update(engine, |count| *count += 1);
+            self.engines.add(engine);
         }
         if let Some(page) = &event.page {
-            if let Some(session) = &page.session {
+            if let Some(session) = &page.session
+                && self.session.as_ref() != Some(session)
+            {
                 self.sessions.add(session.as_str());
+                self.session = Some(session.clone());
             }
             if let Some(template) = &page.url_template {
-                self.url_templates.update(template, |count| *count += 1);
+                self.url_templates.add(template);
             }
             if let Some(agent) = &page.user_agent {
-                self.agents.update(agent, |count| *count += 1);
+                self.agents.add(agent);
             }
             if let Some(size) = page.viewport {
                 let text = self
                     .viewport_texts
                     .entry((size.width, size.height))
                     .or_insert_with(|| format!("{} × {}", size.width, size.height).into());
-                self.viewports.update(text, |count| *count += 1);
+                self.viewports.add(text);
                 if self.viewport_texts.len() > MAX_VIEWPORTS {
                     self.viewport_texts.clear();
                 }
             }
         }
-        self.streams.add(event);
         if !future {
             let hour = event.timestamp.as_nanos().div_euclid(NANOS_PER_HOUR).rem_euclid(24);
             self.hours[hour as usize] += 1;
@@ -179,15 +207,88 @@ impl Collected {
         site: &str,
         max_rows: usize,
     ) -> Option<&mut Row> {
-        let known = self.rows.get(selector).is_some_and(|sites| sites.contains_key(site));
-        if !known {
-            if self.row_count >= max_rows {
-                return None;
+        let sites = match self.index.get_mut(selector) {
+            Some(sites) => sites,
+            None if self.hot.len() >= max_rows => return None,
+            None => self.index.entry(selector.clone()).or_default(),
+        };
+        let at = match sites.iter().find(|(known, _)| **known == *site) {
+            Some((_, at)) => *at,
+            None if self.hot.len() >= max_rows => return None,
+            None => {
+                sites.push((site.into(), self.hot.len()));
+                self.hot.push(Row::default());
+                self.hot.len() - 1
             }
-            self.row_count += 1;
-            self.rows.entry(selector.clone()).or_default().insert(site.into(), Row::default());
+        };
+        self.hot.get_mut(at)
+    }
+
+    /// Puts everything in its order, once all events have come.
+    pub(crate) fn settle(&mut self) {
+        let mut hot: Vec<Option<Row>> =
+            std::mem::take(&mut self.hot).into_iter().map(Some).collect();
+        for (selector, sites) in std::mem::take(&mut self.index) {
+            for (site, at) in sites {
+                if let Some(row) = hot[at].take() {
+                    self.rows.entry(selector.clone()).or_default().insert(site, row);
+                }
+            }
         }
-        self.rows.get_mut(selector)?.get_mut(site)
+        for tally in [&mut self.engines, &mut self.agents, &mut self.viewports] {
+            tally.settle();
+        }
+        self.url_templates.settle();
+    }
+
+    /// Parts with the rows of some selectors: what comes of them goes there from now on. The limit of
+    /// rows then holds for each of the two.
+    pub(crate) fn part(&mut self, of: impl Fn(&SelectorName) -> bool) -> Self {
+        let mut other = Self {
+            compared: self.compared,
+            split: self.split,
+            middle: self.middle,
+            ..Self::default()
+        };
+        let mut hot: Vec<Option<Row>> =
+            std::mem::take(&mut self.hot).into_iter().map(Some).collect();
+        for (selector, sites) in std::mem::take(&mut self.index) {
+            let side = if of(&selector) { &mut other } else { &mut *self };
+            for (site, at) in sites {
+                if let Some(row) = hot[at].take() {
+                    side.index.entry(selector.clone()).or_default().push((site, side.hot.len()));
+                    side.hot.push(row);
+                }
+            }
+        }
+        other
+    }
+
+    /// Adds what another collected of other selectors, from the same query.
+    pub(crate) fn join(&mut self, mut other: Self) {
+        let mut hot: Vec<Option<Row>> = other.hot.drain(..).map(Some).collect();
+        for (selector, sites) in std::mem::take(&mut other.index) {
+            for (site, at) in sites {
+                if let Some(row) = hot[at].take() {
+                    self.index.entry(selector.clone()).or_default().push((site, self.hot.len()));
+                    self.hot.push(row);
+                }
+            }
+        }
+        self.untracked.merge(&other.untracked);
+        self.sessions.merge(&other.sessions);
+        self.engines.merge(&mut other.engines);
+        self.url_templates.merge(&mut other.url_templates);
+        self.agents.merge(&mut other.agents);
+        self.viewports.merge(&mut other.viewports);
+        for (kind, count) in other.operation_kinds {
+            *self.operation_kinds.entry(kind).or_default() += count;
+        }
+        for (own, other) in self.hours.iter_mut().zip(other.hours) {
+            *own += other;
+        }
+        self.calendar.merge(&other.calendar);
+        self.quality.join(&other.quality);
     }
 }
 
@@ -254,21 +355,46 @@ impl Quality {
         self.contradictory += u64::from(event.validate().is_err());
         self.censored += u64::from(event.outcome == Outcome::Timeout);
         let page = event.page.as_deref();
-        self.field("context_data.page_url", page.is_none_or(|page| page.url.is_none()));
-        self.field("context_data.browser_session_id", page.is_none_or(|p| p.session.is_none()));
-        self.field("performance_metrics.total_duration_ms", event.duration().is_none());
-        self.field("attempts", event.attempts.is_empty());
-        self.field("engine", event.engine.is_none());
-        self.field("run_id", event.run.is_none());
+        let missing = [
+            page.is_none_or(|page| page.url.is_none()),
+            page.is_none_or(|page| page.session.is_none()),
+            event.duration().is_none(),
+            event.attempts.is_empty(),
+            event.engine.is_none(),
+            event.run.is_none(),
+        ];
+        for (count, missing) in self.missing.iter_mut().zip(missing) {
+            *count += u64::from(missing);
+        }
         if event.outcome.is_success() {
-            self.field("quality_metrics.confidence_score", event.confidence().is_none());
+            self.successes += 1;
+            self.without_confidence += u64::from(event.confidence().is_none());
         }
     }
 
-    fn field(&mut self, field: &'static str, missing: bool) {
-        let (count, n) = self.fields.entry(field).or_default();
-        *count += u64::from(missing);
-        *n += 1;
+    /// Missing and possible, by field, in the order of their names.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, u64, u64)> {
+        let read = self.events - self.rolled_up;
+        let mut fields: Vec<_> =
+            FIELDS.iter().zip(self.missing).map(|(field, count)| (*field, count, read)).collect();
+        fields.push(("quality_metrics.confidence_score", self.without_confidence, self.successes));
+        fields.sort_unstable();
+        fields
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.events += other.events;
+        self.damaged += other.damaged;
+        self.contradictory += other.contradictory;
+        self.future += other.future;
+        self.untracked += other.untracked;
+        self.censored += other.censored;
+        self.rolled_up += other.rolled_up;
+        for (own, other) in self.missing.iter_mut().zip(other.missing) {
+            *own += other;
+        }
+        self.without_confidence += other.without_confidence;
+        self.successes += other.successes;
     }
 }
 

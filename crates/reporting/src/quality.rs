@@ -49,14 +49,10 @@ pub(crate) fn data_quality(
         ledgers_unreadable: unreadable,
         alerts_unreadable: None,
         missing: quality
-            .fields
-            .iter()
-            .filter(|(_, (missing, _))| *missing > 0)
-            .map(|(field, (missing, n))| MissingField {
-                field: (*field).to_owned(),
-                missing: *missing,
-                n: *n,
-            })
+            .fields()
+            .into_iter()
+            .filter(|(_, missing, _)| *missing > 0)
+            .map(|(field, missing, n)| MissingField { field: field.to_owned(), missing, n })
             .collect(),
         duplicates: collected.streams.duplicates,
         sequenced: collected.streams.sequenced,

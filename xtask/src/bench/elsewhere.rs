@@ -13,8 +13,9 @@ pub(super) fn run(_workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         | Bench::Rollup(Options { json })
         | Bench::Store(StoreOptions { json, large: _ })
         | Bench::Alerting(Options { json })
-        | Bench::Delivery(Options { json }) => *json,
-        Bench::Storm(_) => false,
+        | Bench::Delivery(Options { json })
+        | Bench::Report(Options { json }) => *json,
+        Bench::Storm(_) | Bench::ReportChild(_) => false,
     };
     bail!("built without the feature `bench` (json: {json}); use `cargo xtask bench`");
 }

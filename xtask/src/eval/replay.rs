@@ -147,7 +147,9 @@ fn real(path: &std::path::Path) -> Result<figures::Real> {
                 kind.as_str() == it.kind && text.as_deref() == it.text.as_deref()
             })
         };
-        let Some(order) = card.order.iter().map(place).collect::<Option<Vec<_>>>() else { continue };
+        let Some(order) = card.order.iter().map(place).collect::<Option<Vec<_>>>() else {
+            continue;
+        };
         let Some(found) = evidence.estimate(&order, Part::Select) else { continue };
         real.replayed += 1;
         real.covered += found.covered;

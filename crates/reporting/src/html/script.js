@@ -91,7 +91,7 @@ function strategies(rows) {
       ...cells.map((cell, at) => el("td", {"data-l": head[at + 1], ...(at ? {class: "n"} : {})}, el("span", {}, cell))));
   });
   return el("div", {}, el("h3", {}, "Strategies and how their tries ended"),
-    el("div", {class: "wide", role: "region", tabindex: 0, "aria-label": "Strategies"}, el("table", {class: "plainest"},
+    el("div", {class: "wide", role: "group", tabindex: 0, "aria-label": "Strategies"}, el("table", {class: "plainest"},
       el("thead", {}, el("tr", {}, ...head.map((it, at) => el("th", {scope: "col", ...(at > 1 ? {class: "n"} : {})}, it)))),
       el("tbody", {}, ...body))));
 }

@@ -38,7 +38,7 @@ pub(super) fn table(page: &mut Markup, it: &Table) {
 }
 
 fn rows(page: &mut Markup, it: &Table, rows: &[Vec<Cell>], label: &str) {
-    page.raw("<div class=wide role=region tabindex=0 aria-label=\"").text(label);
+    page.raw("<div class=wide role=group tabindex=0 aria-label=\"").text(label);
     page.raw("\"><table class=plainest><thead><tr>");
     let first = rows.first().map(Vec::as_slice).unwrap_or_default();
     for (head, cell) in it.head.iter().zip(first) {

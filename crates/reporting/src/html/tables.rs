@@ -19,7 +19,7 @@ pub(super) fn alerts(page: &mut Markup, report: &Report) {
         return;
     }
     page.raw(
-        "<div class=wide role=region aria-labelledby=alerts tabindex=0><table><thead><tr>\
+        "<div class=wide role=group aria-labelledby=alerts tabindex=0><table><thead><tr>\
          <th scope=col>Selector<th scope=col>State<th scope=col>What<th scope=col class=n>Value\
          <th scope=col>Since<th scope=col>Until</tr></thead><tbody>\n",
     );
@@ -75,7 +75,7 @@ pub(super) fn sites(page: &mut Markup, report: &Report) {
     }
     page.raw(
         ": the dark part that hangs down is the share of faults, a gap is a day without \
-         operations.</p><div class=wide role=region aria-labelledby=sites tabindex=0><table><thead>\
+         operations.</p><div class=wide role=group aria-labelledby=sites tabindex=0><table><thead>\
          <tr><th scope=col>Site<th scope=col>Days<th scope=col class=n>Operations<th scope=col \
          class=n>Succeeded<th scope=col class=n>Spoilt by the environment<th scope=col \
          class=n>Median<th scope=col class=n>95%<tbody>\n",
@@ -115,7 +115,7 @@ pub(super) fn selectors(page: &mut Markup, report: &Report) {
          small\">Above the line successes, below it faults of the selector; the mark is the success \
          rate\u{2019}s 95% interval.</p><noscript><p class=small>Without scripts this table does not sort, \
          and what is behind each name is in the JSON form of this report.</p></noscript><div id=tools></div>\
-         <div class=wide role=region aria-labelledby=selectors tabindex=0><table id=t><thead><tr><th \
+         <div class=wide role=group aria-labelledby=selectors tabindex=0><table id=t><thead><tr><th \
          scope=col>Selector<th scope=col>Health<th scope=col>Over time<th scope=col class=n>Succeeded<th \
          scope=col class=n>Median<th scope=col class=n>95%<th scope=col class=n>Fallback<th scope=col \
          class=n>Confidence<tbody>\n",

@@ -71,6 +71,7 @@ impl Fingerprint for Place<'_> {
         if let Some(page) = &self.0.page {
             page.session.as_ref().map_or("", |it| it.as_str()).feed(take);
             page.url.as_deref().unwrap_or("").feed(take);
+            take(&page.entered_at.map_or(0, |it| it.as_nanos()).to_le_bytes());
         }
     }
 }
@@ -116,7 +117,8 @@ impl Evidence {
     }
 
     fn visit(&mut self, event: &Event) {
-        if event.page.as_ref().is_none_or(|page| page.url.is_none()) {
+        // Without the time of entry a page that was loaded again looks like one that stayed.
+        if event.page.as_ref().is_none_or(|page| page.url.is_none() || page.entered_at.is_none()) {
             return;
         }
         let page = telemetry_aggregation::fingerprint(&Place(event));

@@ -66,6 +66,21 @@ fn deceptive(symbol: char) -> bool {
             | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// A report of everything in the corpus at once.
+pub(crate) fn everything() -> telemetry_models::report::Report {
+    let all: Vec<Event> = CORPUS
+        .iter()
+        .enumerate()
+        .flat_map(|(at, text)| {
+            events(text).into_iter().map(move |mut event| {
+                event.id = telemetry_models::EventId::from_u128(at as u128 * 1_000 + 1);
+                event
+            })
+        })
+        .collect();
+    report_with(&all, &[])
+}
+
 #[test]
 fn nothing_gets_through() {
     for text in CORPUS {

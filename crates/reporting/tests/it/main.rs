@@ -1,6 +1,7 @@
 //! Reports on hand-made events, through every format.
 #![allow(clippy::unwrap_used)]
 
+mod browser;
 mod comparing;
 mod empty;
 mod events;

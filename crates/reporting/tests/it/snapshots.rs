@@ -31,12 +31,8 @@ fn terminal_after_the_shop_changed() {
                          slowed: 11.0 ms (n 60) → 91.8 ms (n 60)        ▁▁▁▁▁▁▁▁▁▁▇▇▇▇▇▇▇▇▇▇
              3   medium  shop.stock on shop.example            since 2026-01-01 12:01:00 UTC
                          depends on a fallback: 0% of 60 → 100% of 60   ▁▁▁▁▁▁▁▁▁▁██████████
-               + 1 more
-
-            Opportunities
-             + shop.rating on shop.example: Keep the result while the page stays. Saves 611…
-             + shop.stock on shop.example: Keep the result while the page stays. Saves 1309…
-             + shop.seller on shop.example: Keep the result while the page stays. Saves 119…
+             4      low  shop.seller on shop.example     since about 2026-01-01 12:01:00 UTC
+                         lost confidence: 0.95 (n 60) → 0.60 (n 60)     ▇▇▇▇▇▇▇▇▇▇▅▅▅▅▅▅▅▅▅▅
 
             alerts: 1 open, 0 resolved in this period
             full report: /tmp/report.html
@@ -57,9 +53,6 @@ fn terminal_when_all_is_well() {
 
             120 operations · 100% of 120 succeeded [96.9–100%] · p50 10.0 ms p95 10.0 ms
             1 selector · 1 site · faults: selector 0, environment 0 · expected absent 0
-
-            Opportunities
-             + shop.title on shop.example: Keep the result while the page stays. Saves 1190…
         "#]],
     );
 }

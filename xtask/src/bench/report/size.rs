@@ -6,7 +6,10 @@ use anyhow::{Context, Result};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use telemetry_runtime::interfaces::{EventStore, MemoryStore, Query, ReportRenderer};
-use telemetry_runtime::models::Timestamp;
+use std::time::{Duration, Instant};
+use telemetry_runtime::models::{
+    Event, EventId, OperationKind, Outcome, SelectorName, Timestamp,
+};
 use telemetry_runtime::reporting::{HtmlRenderer, ReportBuilder, ReportRequest, ReportingConfig};
 use telemetry_testkit::{EventGenerator, GeneratorConfig};
 
@@ -33,6 +36,7 @@ pub(super) fn measure(figures: &mut Figures) -> Result<()> {
     figures.bars.push(Bar::at_most("HTML, gzipped", packed as f64 / 1e3, 90.0, "kB"));
     let growth = 100.0 * (large as f64 / small as f64 - 1.0);
     figures.bars.push(Bar::at_most("growth at ten times the events", growth, 5.0, "%"));
+    figures.notes.push(million()?);
     match browser::drawn_ms(file.path()) {
         Ok(ms) => {
             figures.bars.push(Bar::at_most("drawn from disk in Chromium, median", ms, 400.0, "ms"));
@@ -66,6 +70,40 @@ fn html(events: u64) -> Result<String> {
     let report =
         ReportBuilder::new(ReportingConfig::default())?.build(&store, &request, &mut |_| {})?;
     Ok(HtmlRenderer::new().render(&report)?)
+}
+
+/// A store in which every event has a selector of its own.
+fn million() -> Result<String> {
+    const SELECTORS: u32 = 1_000_000;
+    let store = MemoryStore::new();
+    let begin = Timestamp::from_millis(1_767_225_600_000);
+    for chunk in 0..SELECTORS / 10_000 {
+        let events: Result<Vec<Event>> = (0..10_000)
+            .map(|at| {
+                let number = chunk * 10_000 + at;
+                Ok(Event::new(
+                    EventId::from_u128(number.into()),
+                    SelectorName::new(format!("x.{number}"))?,
+                    begin.saturating_add(Duration::from_millis(number.into())),
+                    OperationKind::Resolution,
+                    Outcome::Success,
+                ))
+            })
+            .collect();
+        store.append(&events?)?;
+    }
+    let begun = Instant::now();
+    let now = begin.saturating_add(Duration::from_secs(3_600));
+    let request = ReportRequest { query: Query::all(), now, ..ReportRequest::default() };
+    let report =
+        ReportBuilder::new(ReportingConfig::default())?.build(&store, &request, &mut |_| {})?;
+    let html = HtmlRenderer::new().render(&report)?;
+    Ok(format!(
+        "a million selectors: {:.1} s, {} kB of HTML, {} of their events counted in the totals only",
+        begun.elapsed().as_secs_f64(),
+        html.len() / 1_000,
+        report.data_quality.untracked_events
+    ))
 }
 
 fn gzip(bytes: &[u8]) -> Result<usize> {

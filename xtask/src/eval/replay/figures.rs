@@ -60,7 +60,8 @@ impl Figures {
     }
 
     fn calibration(&self) -> f64 {
-        Self::sum(&self.gaining, |it| it.realised_ms) / Self::sum(&self.gaining, |it| it.predicted_ms)
+        Self::sum(&self.gaining, |it| it.realised_ms)
+            / Self::sum(&self.gaining, |it| it.predicted_ms)
     }
 
     fn harmful(&self) -> f64 {

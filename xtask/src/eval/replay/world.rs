@@ -59,8 +59,7 @@ impl Selector {
     }
 
     pub(super) fn strategy(&self, kind: &str, text: Option<&str>) -> Option<usize> {
-        (0..STRATEGIES)
-            .find(|at| KINDS[*at] == kind && text == Some(self.text(*at).as_str()))
+        (0..STRATEGIES).find(|at| KINDS[*at] == kind && text == Some(self.text(*at).as_str()))
     }
 }
 
@@ -149,7 +148,13 @@ impl World {
             .collect()
     }
 
-    fn event(&self, selector: &Selector, at: usize, it: &Operation, page: &Arc<PageContext>) -> Event {
+    fn event(
+        &self,
+        selector: &Selector,
+        at: usize,
+        it: &Operation,
+        page: &Arc<PageContext>,
+    ) -> Event {
         let winner = Selector::PRESENT.into_iter().find(|strategy| it.matches[*strategy]);
         let mut event = Event::new(
             EventId::from_u128(u128::from(selector.at) << 64 | at as u128),
