@@ -124,22 +124,20 @@ impl DistinctSketch {
             self.smallest.extend_from_slice(other);
         } else if !other.is_empty() {
             let own = std::mem::take(&mut self.smallest);
-            self.smallest.reserve((own.len() + other.len()).min(K + 1));
-            let (mut own, mut other) =
-                (own.into_iter().peekable(), other.iter().copied().peekable());
-            // One more than is kept, to see whether there were more.
-            while self.smallest.len() <= K {
-                let next = match (own.peek(), other.peek()) {
-                    (Some(a), Some(b)) if a < b => own.next(),
-                    (Some(a), Some(b)) if a == b => own.next().and(other.next()),
-                    (_, Some(_)) => other.next(),
-                    _ => own.next(),
-                };
-                match next {
-                    Some(hash) => self.smallest.push(hash),
-                    None => break,
-                }
+            let mut merged = vec![0; own.len() + other.len()];
+            let (mut at, mut and, mut length) = (0, 0, 0);
+            // Hashes are random: a branch on them would be guessed wrongly every other time.
+            while at < own.len() && and < other.len() {
+                let (hash, its) = (own[at], other[and]);
+                merged[length] = hash.min(its);
+                at += usize::from(hash <= its);
+                and += usize::from(its <= hash);
+                length += 1;
             }
+            merged.truncate(length);
+            merged.extend_from_slice(&own[at..]);
+            merged.extend_from_slice(&other[and..]);
+            self.smallest = merged;
         }
         self.cut(overflowed);
     }

@@ -9,6 +9,7 @@ use crate::commands::query::QueryArgs;
 use crate::commands::report::ReportArgs;
 use crate::commands::stats::StatsArgs;
 use crate::commands::store::StoreCommand;
+use crate::commands::tail::TailArgs;
 use crate::console::Color;
 use crate::demo::DemoArgs;
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -110,6 +111,8 @@ Example:
     Doctor,
     /// List events, or show one with all its attempts
     Query(QueryArgs),
+    /// Show the latest events, and with --follow what is stored from now on
+    Tail(TailArgs),
     /// Statistics of each selector
     Stats(StatsArgs),
     /// Make a report: terminal text, JSON, HTML, Markdown, CSV or JUnit XML

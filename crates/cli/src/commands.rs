@@ -18,6 +18,7 @@ mod series;
 pub(crate) mod silence;
 pub(crate) mod stats;
 pub(crate) mod store;
+pub(crate) mod tail;
 
 use crate::arguments::{Arguments, Command};
 use crate::console::Console;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console) -> Outcome {
         Command::Init(args) => init::run(args, global, console),
         Command::Doctor => doctor::run(global, console),
         Command::Query(args) => query::run(args, global, console),
+        Command::Tail(args) => tail::run(args, global, console),
         Command::Stats(args) => stats::run(args, global, console),
         Command::Report(args) => report::run(args, global, console),
         Command::Check(args) => check::run(args, global, console),

@@ -6,6 +6,7 @@ mod alert;
 mod clock;
 mod component;
 mod consumer;
+mod continuation;
 mod engine;
 mod error;
 mod key;
@@ -13,6 +14,7 @@ mod ledger;
 mod maintenance;
 mod memory;
 mod observer;
+mod parts;
 mod pattern;
 mod query;
 mod renderer;
@@ -28,6 +30,7 @@ pub use alert::{
 pub use clock::{Clock, SystemClock};
 pub use component::{Component, Health, HealthStatus};
 pub use consumer::{EventConsumer, NoopConsumer};
+pub use continuation::{Continuation, resume};
 pub use engine::{AsyncSelectorEngine, AttemptObserver, Resolution, SelectorEngine};
 pub use error::{Code, Error, ErrorKind, Result};
 pub use key::{Key, KeyProvider};
@@ -41,6 +44,7 @@ pub use observer::{
     AttemptRecord, NoopObserver, NoopOperation, OperationObserver, PageHandle, Phase,
     SelectorHandle, SelectorObserver,
 };
+pub use parts::Parts;
 pub use pattern::SelectorPattern;
 pub use query::{Order, Query};
 pub use renderer::ReportRenderer;

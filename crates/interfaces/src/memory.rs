@@ -1,7 +1,7 @@
 use crate::{
     Ack, Capabilities, Damage, DayStats, Durability, Error, ErrorKind, EventIter, EventStore,
     Health, Ledger, Maintenance, Order, Query, Result, StateChange, StateStore, StoreStats,
-    VerifyLevel, VerifyReport,
+    VerifyLevel, VerifyReport, resume,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -94,13 +94,17 @@ impl EventStore for MemoryStore {
     }
 
     fn query(&self, query: &Query) -> Result<EventIter<'_>> {
+        let limit = query.limit;
+        let (query, after) = query.resumed();
+        let parts = query.parts;
         let mut found: Vec<Event> =
             self.lock().events.iter().filter(|event| query.matches(event)).cloned().collect();
         found.sort_by_key(|event| event.timestamp);
         if query.order == Order::NewestFirst {
             found.reverse();
         }
-        Ok(Box::new(found.into_iter().take(query.limit.unwrap_or(usize::MAX)).map(Ok)))
+        found.iter_mut().for_each(|event| parts.keep(event));
+        Ok(Box::new(resume(found.into_iter().map(Ok), after, limit)))
     }
 
     fn stats(&self) -> Result<StoreStats> {

@@ -1,4 +1,4 @@
-use crate::SelectorPattern;
+use crate::{Continuation, Parts, SelectorPattern};
 use std::sync::Arc;
 use telemetry_models::{CorrelationId, Event, EventId, Outcome, RunId, StrategyKind, Timestamp};
 
@@ -10,6 +10,9 @@ pub enum Order {
     OldestFirst,
     /// By timestamp, latest first.
     NewestFirst,
+    /// Whatever is cheapest: for questions whose answer does not depend on it. With
+    /// [`Query::after`] it is the oldest first.
+    Any,
 }
 
 /// Which events. Every condition that is set must hold; the default covers all events.
@@ -37,12 +40,31 @@ pub struct Query {
     pub order: Order,
     /// At most so many events.
     pub limit: Option<usize>,
+    /// Go on where an earlier answer to the same query was left off.
+    pub after: Option<Continuation>,
+    /// What of each event to give.
+    pub parts: Parts,
 }
 
 impl Query {
     /// All events, oldest first.
     pub fn all() -> Self {
         Self::default()
+    }
+
+    /// The parts that are needed to judge and to give an event.
+    pub fn parts_needed(&self) -> Parts {
+        let mut parts = self.parts;
+        let conditions = [
+            (self.site.is_some(), Parts::PAGE),
+            (self.strategy.is_some(), Parts::ATTEMPTS),
+            (self.correlation.is_some(), Parts::CORRELATION),
+            (self.run.is_some(), Parts::ORIGIN),
+        ];
+        for (_, part) in conditions.into_iter().filter(|(asked, _)| *asked) {
+            parts = parts | part;
+        }
+        parts
     }
 
     /// Whether an event meets every condition (order and limit aside).

@@ -24,13 +24,18 @@ pub fn open(config: &StorageConfig) -> Result<Box<dyn Store>> {
     }
 }
 
-/// Opens an existing store for reading, whichever backend it has. Needs no lock, writes nothing,
+/// Opens an existing store for reading, whichever backend it has, or a directory with the day files of
+/// the original Python system. Needs no lock, writes nothing,
 /// and works while another process writes.
 ///
 /// # Errors
 /// TEL-001 when there is no store at the path or it is of a newer version; TEL-004 when its
 /// backend was not compiled in; TEL-007 when its manifest is damaged.
 pub fn open_existing_read_only(path: &Path) -> Result<Box<dyn Store>> {
+    #[cfg(feature = "json")]
+    if crate::json::is_original(&OsDisk, path) {
+        return read_json(path);
+    }
     let marker = Marker::read(&OsDisk, path)?;
     match marker.backend.as_str() {
         "segment" => read_segment(path),

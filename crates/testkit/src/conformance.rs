@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use telemetry_interfaces::{
-    DropReason, ErrorKind, EventStore, Ledger, Order, Query, SelectorPattern,
+    Continuation, DropReason, ErrorKind, EventStore, Ledger, Order, Parts, Query, SelectorPattern,
 };
 use telemetry_models::{Event, Outcome, ProducerId, RunId, StrategyKind, Timestamp};
 
@@ -33,6 +33,9 @@ pub fn event_store(make: &dyn Fn() -> Harness) {
     round_trip(&make());
     order_of_equal_timestamps(&make());
     queries(&make());
+    continuation(&make());
+    parts(&make());
+    any_order(&make());
     duplicates(&make());
     ledgers(&make());
     statistics(&make());
@@ -133,6 +136,116 @@ fn queries(harness: &Harness) {
                 compare(&*store, &all, &Query { order, limit, ..condition.clone() });
             }
         }
+    }
+}
+
+/// Pages of an answer, one behind the other, are the answer; also when events are appended and files
+/// are joined in between, and when many have the same timestamp.
+fn continuation(harness: &Harness) {
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        let mut store = (harness.open)();
+        let mut all = events(400);
+        for (at, event) in all.iter_mut().enumerate() {
+            let at = at as i64 / 9 * 1_000_000;
+            event.timestamp = Timestamp::from_nanos(1_767_225_600_000_000_000 + at);
+            event.run = Some(ok(RunId::new(format!("{order:?}"))));
+        }
+        let run = all[0].run.clone();
+        for batch in all.chunks(50) {
+            ok(store.append(batch));
+        }
+        let whole = Query { order, run, ..Query::all() };
+        let expected: Vec<Event> = ok(store.query(&whole)).map(ok).collect();
+        assert_eq!(expected.len(), all.len());
+        let mut page = Query { limit: Some(23), ..whole };
+        let mut found: Vec<Event> = Vec::new();
+        loop {
+            let answer: Vec<Event> = ok(store.query(&page)).map(ok).collect();
+            assert!(answer.len() <= 23);
+            if answer.is_empty() {
+                break;
+            }
+            for event in &answer {
+                page.after = Some(Continuation::behind(page.after, event));
+            }
+            let told = page.after.map(|it| it.to_string()).unwrap_or_default();
+            assert_eq!(told.parse(), Ok(page.after.unwrap_or_else(|| unreachable!("not empty"))));
+            found.extend(answer);
+            if store.capabilities().persistent && found.len() == 23 * 5 {
+                ok(store.close());
+                drop(store);
+                store = (harness.open)();
+            }
+            let other = {
+                let mut other = events(1).remove(0);
+                other.sequence = Some(1_000_000 + found.len() as u64);
+                other.run = Some(ok(RunId::new(format!("other {order:?}"))));
+                other
+            };
+            ok(store.append(&[other]));
+        }
+        assert_eq!(found, expected, "{order:?}");
+        ok(store.close());
+        if !store.capabilities().persistent {
+            break;
+        }
+    }
+}
+
+/// Whatever parts are asked for, the answer is the whole one without the others.
+fn parts(harness: &Harness) {
+    let store = (harness.open)();
+    let mut all = events(300);
+    all[5].attributes.insert("shard".into(), "7".into());
+    for batch in all.chunks(64) {
+        ok(store.append(batch));
+    }
+    let each = Parts::names().filter_map(Parts::named);
+    let some = [Parts::NONE, Parts::TIMING | Parts::PAGE, Parts::QUALITY | Parts::ERROR];
+    let conditions = [
+        Query::all(),
+        Query { strategy: Some(StrategyKind::XPath), ..Query::all() },
+        Query { site: all[9].site().map(Arc::from), ..Query::all() },
+        Query { correlation: all[9].correlation_id.clone(), ..Query::all() },
+        Query { run: all[9].run.clone(), ..Query::all() },
+    ];
+    for parts in each.chain(some) {
+        for condition in &conditions {
+            let whole = ok(store.query(condition)).map(ok);
+            let expected: Vec<Event> = whole
+                .map(|mut event| {
+                    parts.keep(&mut event);
+                    event
+                })
+                .collect();
+            let query = Query { parts, ..condition.clone() };
+            let found: Vec<Event> = ok(store.query(&query)).map(ok).collect();
+            assert_eq!(found, expected, "{query:?}");
+        }
+    }
+}
+
+/// In whatever order: the same events.
+fn any_order(harness: &Harness) {
+    let store = (harness.open)();
+    let all = events(500);
+    for batch in all.chunks(90) {
+        ok(store.append(batch));
+    }
+    for condition in [
+        Query::all(),
+        Query { outcomes: vec![Outcome::NotFound], ..Query::all() },
+        Query { selector: Some(SelectorPattern::exact(&all[3].selector)), ..Query::all() },
+    ] {
+        let sorted = |query: &Query| {
+            let mut events: Vec<Event> = ok(store.query(query)).map(ok).collect();
+            events.sort_by(|a, b| (a.timestamp, &a.id).cmp(&(b.timestamp, &b.id)));
+            events
+        };
+        let any = Query { order: Order::Any, ..condition.clone() };
+        assert_eq!(sorted(&any), sorted(&condition), "{condition:?}");
+        let some = ok(store.query(&Query { limit: Some(7), ..any })).map(ok).count();
+        assert_eq!(some, 7.min(sorted(&condition).len()));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::filter::Filter;
 use crate::settings::Settings;
 use crate::table::{Cell, Column, Table};
 use clap::Args;
-use telemetry_runtime::interfaces::{Order, Query};
+use telemetry_runtime::interfaces::{Continuation, Order, Parts, Query};
 use telemetry_runtime::models::{
     self, CorrelationId, Event, EventId, OutcomeClass, RunId, StrategyKind, json,
 };
@@ -59,6 +59,22 @@ pub(crate) struct QueryArgs {
     /// At most so many events; 0 for all
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
+
+    /// Go on where an answer with the same conditions ended: what its note said
+    #[arg(long, value_name = "PLACE", conflicts_with = "event")]
+    after: Option<Continuation>,
+
+    /// Read only these parts of each event: correlation, attempts, timing, resources, quality,
+    /// error, page, origin, attributes. The rest is shown as absent
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = part)]
+    only: Vec<Parts>,
+}
+
+fn part(name: &str) -> Result<Parts, String> {
+    Parts::named(name).ok_or_else(|| {
+        let names: Vec<_> = Parts::names().collect();
+        format!("expected one of {}", names.join(", "))
+    })
 }
 
 fn strategy(name: &str) -> Result<StrategyKind, String> {
@@ -81,6 +97,8 @@ impl QueryArgs {
             order: if self.newest { Order::NewestFirst } else { Order::OldestFirst },
             // One more than is shown tells whether there are more.
             limit: (self.limit > 0).then(|| self.limit.saturating_add(1)),
+            after: self.after,
+            parts: self.only.iter().copied().reduce(|a, b| a | b).unwrap_or_default(),
             ..self.filter.query(settings.now)?
         })
     }
@@ -100,6 +118,7 @@ pub(crate) fn run(args: &QueryArgs, global: &Global, console: &mut Console) -> O
     let mut shown = 0u64;
     let mut more = false;
     let mut damaged = false;
+    let mut last = args.after;
     for item in store.query(&query)? {
         match item {
             Ok(_) if args.limit > 0 && shown == args.limit as u64 => {
@@ -108,6 +127,7 @@ pub(crate) fn run(args: &QueryArgs, global: &Global, console: &mut Console) -> O
             }
             Ok(event) => {
                 answer.event(&event, console)?;
+                last = Some(Continuation::behind(last, &event));
                 shown += 1;
             }
             Err(error) => {
@@ -131,7 +151,8 @@ pub(crate) fn run(args: &QueryArgs, global: &Global, console: &mut Console) -> O
     if more {
         let shown = figures::counted(shown, "event");
         let other = if args.newest { "" } else { ", --newest begins at the latest" };
-        console.note(format_args!("the first {shown}; --limit 0 shows all{other}"));
+        let next = last.map(|last| format!(", --after {last} goes on")).unwrap_or_default();
+        console.note(format_args!("the first {shown}; --limit 0 shows all{other}{next}"));
     }
     let missing = args.event.is_some() && shown == 0;
     Ok(Exit::fine_if(!damaged && !missing))
@@ -167,15 +188,19 @@ fn table() -> Table<8> {
     ])
 }
 
-fn row(event: &Event) -> [Cell; 8] {
+/// Where it took place: site and template, as far as known.
+pub(crate) fn place(event: &Event) -> Option<String> {
     let page = event.page.as_deref();
-    let place = match (event.site(), page.and_then(|page| page.url_template.as_deref())) {
+    match (event.site(), page.and_then(|page| page.url_template.as_deref())) {
         (Some(site), Some(template)) if template.starts_with('/') => {
             Some(format!("{site}{template}"))
         }
         (_, Some(template)) => Some(template.to_owned()),
         (site, None) => site.map(str::to_owned),
-    };
+    }
+}
+
+fn row(event: &Event) -> [Cell; 8] {
     [
         figures::time(event.timestamp).into(),
         event.selector.as_str().into(),
@@ -184,12 +209,12 @@ fn row(event: &Event) -> [Cell; 8] {
         Cell::maybe(event.duration().map(figures::duration_ms)),
         Cell::maybe(event.confidence().map(|it| format!("{:.2}", it.get()))),
         Cell::maybe(event.elements_found()),
-        Cell::maybe(place),
+        Cell::maybe(place(event)),
     ]
 }
 
 /// The strategy whose match was used, and how deep a fallback that was.
-fn winner(event: &Event) -> Option<String> {
+pub(crate) fn winner(event: &Event) -> Option<String> {
     let kind = &event.accepted()?.kind;
     Some(match event.fallback_depth() {
         None | Some(0) => kind.as_str().to_owned(),

@@ -16,6 +16,7 @@ fn help_teaches_the_first_steps() {
           init         Write a commented telemetry.toml
           doctor       Check configuration, store, ledgers and alerts, and say what to do
           query        List events, or show one with all its attempts
+          tail         Show the latest events, and with --follow what is stored from now on
           stats        Statistics of each selector
           report       Make a report: terminal text, JSON, HTML, Markdown, CSV or JUnit XML
           check        Check conditions, for continuous integration
@@ -61,6 +62,7 @@ fn every_command_has_an_example() {
         &["init"][..],
         &["doctor"],
         &["query"],
+        &["tail"],
         &["stats"],
         &["report"],
         &["alerts", "list"],

@@ -14,3 +14,4 @@ mod query;
 mod report;
 mod setup;
 mod store;
+mod tail;

@@ -1,7 +1,8 @@
 use crate::setup::{Place, event, events};
 use expect_test::expect;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use telemetry_runtime::models::{ErrorInfo, Outcome, json};
-use telemetry_runtime::storage::Backend;
+use telemetry_runtime::storage::{Backend, StorageConfig, open};
 
 #[test]
 fn a_table_for_people() {
@@ -51,6 +52,37 @@ fn one_event_with_its_attempts() {
     "#]]
     .assert_eq(&ran.out);
     place.run_reading(&["query", "--event", "no-such"]).code(1).says(&["no event no-such"]);
+}
+
+#[test]
+fn pages_follow_each_other() {
+    let place = Place::with_store();
+    let mut after: Option<String> = None;
+    let mut found = String::new();
+    loop {
+        let mut args = vec!["query", "--json", "--limit", "4"];
+        if let Some(after) = &after {
+            args.extend(["--after", after]);
+        }
+        let ran = place.run_reading(&args).code(0);
+        found += &ran.out;
+        let Some((_, place)) = ran.err.split_once("--after ") else { break };
+        after = place.split_whitespace().next().map(str::to_owned);
+    }
+    let whole = place.run_reading(&["query", "--json", "--limit", "0"]).code(0);
+    assert_eq!(found, whole.out);
+    let wrong = place.run(&["query", "--after", "yesterday"]).code(2);
+    assert!(wrong.err.contains("1767225600000000000.1"), "{}", wrong.err);
+}
+
+#[test]
+fn only_what_was_asked_for_is_read() {
+    let place = Place::with_store();
+    let args = ["query", "--json", "--limit", "1", "--only", "timing,page"];
+    let ran = place.run_reading(&args).code(0);
+    let event = json::from_str(ran.out.trim()).unwrap();
+    assert!(event.attempts.is_empty() && event.run.is_none(), "{}", ran.out);
+    assert_eq!((event.timing, &event.page), (events()[0].timing, &events()[0].page));
 }
 
 #[test]
@@ -124,4 +156,52 @@ fn pages_cannot_steer_the_terminal() {
         }
     }
     place.run(&["query"]).shows(&["shop\\u{1b}[2J\\ntitle\\u{202e}"]);
+}
+
+/// Another process that asks while events are stored and files are joined sees everything that was
+/// acknowledged before, nothing twice, and no part of a batch.
+#[test]
+fn a_snapshot_while_a_writer_runs() {
+    const BATCH: u64 = 32;
+    let place = Place::new();
+    let config = StorageConfig { segment_bytes: 32 << 10, ..StorageConfig::at(place.store()) };
+    let store = open(&config).unwrap();
+    let stored = AtomicU64::new(0);
+    let append = |batch: u64| {
+        let numbers = batch * BATCH..(batch + 1) * BATCH;
+        let events: Vec<_> =
+            numbers.map(|number| event(number, "shop.price", Outcome::Success)).collect();
+        store.append(&events).unwrap();
+        stored.fetch_add(BATCH, Ordering::SeqCst);
+    };
+    append(0);
+    let asking = AtomicBool::new(true);
+    /// Ends the writer also when an assertion fails.
+    struct Ended<'a>(&'a AtomicBool);
+    impl Drop for Ended<'_> {
+        fn drop(&mut self) {
+            self.0.store(false, Ordering::SeqCst);
+        }
+    }
+    std::thread::scope(|scope| {
+        let _ended = Ended(&asking);
+        scope.spawn(|| {
+            for batch in (1..100).take_while(|_| asking.load(Ordering::SeqCst)) {
+                append(batch);
+            }
+        });
+        for _ in 0..8 {
+            let before = stored.load(Ordering::SeqCst);
+            let args = ["query", "--json", "--limit", "0", "--only", "origin"];
+            let ran = place.run(&args).code(0);
+            let found: Vec<u64> = ran
+                .out
+                .lines()
+                .map(|line| json::from_str(line).unwrap().sequence.unwrap())
+                .collect();
+            assert!(found.iter().copied().eq(0..found.len() as u64), "{found:?}");
+            assert!(found.len() as u64 >= before && (found.len() as u64).is_multiple_of(BATCH));
+        }
+    });
+    store.close().unwrap();
 }

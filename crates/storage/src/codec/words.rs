@@ -96,6 +96,12 @@ pub(super) fn attempt_outcome(it: u8) -> Result<AttemptOutcome, Fault> {
     word(ATTEMPT_OUTCOMES, it, "attempt outcome")
 }
 
+/// Whether a code is that of an accepted attempt.
+#[inline]
+pub(super) fn is_accepted(code: u8) -> bool {
+    ATTEMPT_OUTCOMES.get(usize::from(code)) == Some(&AttemptOutcome::Accepted)
+}
+
 pub(super) fn confidence(millionths: u32) -> Result<Confidence, Fault> {
     Confidence::from_millionths(millionths)
         .ok_or_else(|| format!("confidence {millionths} millionths is above 1"))

@@ -16,7 +16,7 @@ pub(super) struct Line {
     pub(super) ended: bool,
 }
 
-/// Reads lines one after the other, up to a length of the file.
+/// Reads lines one after the other, from one place in the file to another.
 #[derive(Debug)]
 pub(super) struct Lines {
     file: Arc<dyn DiskFile>,
@@ -29,8 +29,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(file: Arc<dyn DiskFile>, end: u64) -> Self {
-        Self { file, end, at: 0, buffer: Vec::new(), used: 0, number: 0 }
+    pub(super) fn new(file: Arc<dyn DiskFile>, start: u64, end: u64) -> Self {
+        Self { file, end, at: start, buffer: Vec::new(), used: 0, number: 0 }
     }
 
     /// The next line; empty ones are passed over.

@@ -1,6 +1,10 @@
 //! JSON Lines: one line an event, one file a UTC day.
 
+mod compact;
+mod compressed;
+mod days;
 mod lines;
+mod original;
 mod quarantine;
 mod query;
 #[cfg(feature = "rollup")]
@@ -9,17 +13,17 @@ mod settle;
 mod upkeep;
 mod writer;
 
-use crate::disk::{Disk, DiskFile, OpenMode, OsDisk};
+use crate::disk::{Disk, OsDisk};
 use crate::marker::{self, Marker};
 use crate::syncer::Syncer;
 use crate::{StorageConfig, fault};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use telemetry_interfaces::{
-    Ack, Capabilities, Durability, EventIter, EventStore, Health, Ledger, Maintenance,
-    QuarantineReport, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+    Ack, Capabilities, CompactReport, Durability, EventIter, EventStore, Health, Ledger,
+    Maintenance, QuarantineReport, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+    resume,
 };
 use telemetry_models::Event;
 use writer::Writer;
@@ -32,6 +36,9 @@ const LEDGERS: &str = "ledgers.jsonl";
 /// Opening for writing reads every line once, so that duplicates are known. A query holds 32
 /// bytes for every line of one day; statistics read everything.
 ///
+/// Days that are over can be compressed (`compact`); `zstdcat events/*.zst` shows them as they were.
+/// A directory with the day files of the original Python system is read as it is.
+///
 /// Text has no checksum: a changed digit goes unnoticed as long as the line is an event that does
 /// not contradict itself.
 #[derive(Debug)]
@@ -39,6 +46,13 @@ pub struct JsonStore {
     shared: Arc<Shared>,
     syncer: Option<Syncer>,
     recovery: Recovery,
+}
+
+/// Whether a directory is no store, and holds day files of the original Python system: they can be
+/// read where they are.
+pub(crate) fn is_original(disk: &dyn Disk, path: &Path) -> bool {
+    disk.open(&path.join(marker::FILE), crate::disk::OpenMode::Read).is_err()
+        && original::is_there(disk, path)
 }
 
 /// What the store shares with its sync thread.
@@ -103,7 +117,9 @@ impl JsonStore {
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only).
     pub fn open_read_only_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self> {
-        Marker::read(&*disk, path)?.expect_backend(path, "json")?;
+        if !is_original(&*disk, path) {
+            Marker::read(&*disk, path)?.expect_backend(path, "json")?;
+        }
         let shared = Shared { disk, path: path.to_owned(), writer: None };
         Ok(Self { shared: Arc::new(shared), syncer: None, recovery: Recovery::default() })
     }
@@ -116,22 +132,6 @@ impl JsonStore {
         if let Some(syncer) = &self.syncer {
             syncer.want();
         }
-    }
-}
-
-/// One file of events, as far as it goes at this moment.
-#[derive(Debug)]
-struct Day {
-    /// `YYYY-MM-DD`.
-    day: String,
-    file: Arc<dyn DiskFile>,
-    size: u64,
-}
-
-impl Day {
-    /// The file, relative to the store.
-    fn name(&self) -> String {
-        format!("{DIRECTORY}/{}.jsonl", self.day)
     }
 }
 
@@ -160,27 +160,6 @@ impl Shared {
         true
     }
 
-    /// The files of events, earliest first. No append is half done in what they show.
-    fn days(&self) -> Result<Vec<Day>> {
-        let writer = self.writer();
-        let directory = self.path.join(DIRECTORY);
-        let names = match self.disk.list(&directory) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(fault::io("list", &directory, error)),
-        };
-        let mut days = Vec::new();
-        for day in names.iter().filter_map(|name| day_of(name)) {
-            let path = directory.join(format!("{day}.jsonl"));
-            let reading = |error| fault::io("open", &path, error);
-            let file = self.disk.open(&path, OpenMode::Read).map_err(reading)?;
-            let size = file.size().map_err(reading)?;
-            days.push(Day { day: day.to_owned(), file, size });
-        }
-        drop(writer);
-        Ok(days)
-    }
-
     /// Whether an unfinished last line will stay so.
     fn is_abandoned(&self) -> Result<bool> {
         if self.writer.is_some() {
@@ -190,18 +169,6 @@ impl Shared {
         let locked = self.disk.is_locked(&path);
         Ok(!locked.map_err(|error| fault::io("look at the lock", &path, error))?)
     }
-}
-
-/// The day of a file of events, or `None` for any other file.
-fn day_of(name: &str) -> Option<&str> {
-    let day = name.strip_suffix(".jsonl")?;
-    let digits = [0, 1, 2, 3, 5, 6, 8, 9];
-    let bytes = day.as_bytes();
-    (bytes.len() == 10
-        && digits.iter().all(|at| bytes[*at].is_ascii_digit())
-        && bytes[4] == b'-'
-        && bytes[7] == b'-')
-        .then_some(day)
 }
 
 impl EventStore for JsonStore {
@@ -242,7 +209,8 @@ impl EventStore for JsonStore {
     }
 
     fn query(&self, query: &Query) -> Result<EventIter<'_>> {
-        Ok(Box::new(self.shared.answer(query)?))
+        let (planned, after) = query.resumed();
+        Ok(Box::new(resume(self.shared.answer(&planned)?, after, query.limit)))
     }
 
     fn stats(&self) -> Result<StoreStats> {
@@ -305,6 +273,10 @@ impl Maintenance for JsonStore {
 
     fn quarantine(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<QuarantineReport> {
         self.shared.quarantine(progress)
+    }
+
+    fn compact(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CompactReport> {
+        self.shared.compact(progress)
     }
 }
 

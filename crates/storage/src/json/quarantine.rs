@@ -1,12 +1,11 @@
 //! Takes lines that are no events out of the files of their days.
 
-use super::lines::Lines;
+use super::Shared;
+use super::days::{Day, Form};
 use super::query::bad_line;
-use super::{Day, Shared};
 use crate::disk;
 use crate::fault;
 use crate::quarantine::Folder;
-use std::sync::Arc;
 use telemetry_interfaces::{Damage, QuarantineReport, Quarantined, Result};
 use telemetry_models::json;
 
@@ -17,7 +16,10 @@ impl Shared {
         &self,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<QuarantineReport> {
-        let days = self.days()?;
+        // Compressed days, and those of the original system, are never written to: `verify` names
+        // what is damaged in them.
+        let mut days = self.days()?;
+        days.retain(|day| day.form == Form::Lines);
         let Some(mut writer) = self.writer() else { return Err(fault::read_only(&self.path)) };
         writer.check_open()?;
         // Files that are open for appending are replaced.
@@ -55,7 +57,7 @@ impl Shared {
             lost: Some(damage.len() as u64),
         })?;
         let replaced = disk::replace_with(&*self.disk, &path, |anew| {
-            let mut lines = Lines::new(Arc::clone(&day.file), day.size);
+            let mut lines = day.lines();
             let mut text = Vec::new();
             while let Some(line) = lines.next()? {
                 if !damage.iter().any(|it| it.offset == line.offset) {
@@ -77,7 +79,7 @@ impl Shared {
 fn bad_lines(day: &Day) -> Result<(Vec<Damage>, u64)> {
     let mut damage = Vec::new();
     let mut kept = 0;
-    let mut lines = Lines::new(Arc::clone(&day.file), day.size);
+    let mut lines = day.lines();
     let reading = |error| fault::io("read events", day.name().as_ref(), error);
     while let Some(line) = lines.next().map_err(reading)? {
         match json::from_slice(&line.bytes) {

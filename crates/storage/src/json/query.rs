@@ -1,7 +1,8 @@
 //! Answers queries, a day at a time.
 
-use super::lines::{Line, Lines};
-use super::{Day, Shared};
+use super::Shared;
+use super::days::Day;
+use super::lines::Line;
 use crate::disk;
 use crate::fault;
 use serde::Deserialize;
@@ -25,7 +26,7 @@ impl Shared {
             from.as_ref().is_none_or(|from| it.day >= *from)
                 && to.as_ref().is_none_or(|to| it.day <= *to)
         });
-        if query.order == Order::OldestFirst {
+        if query.order != Order::NewestFirst {
             days.reverse();
         }
         Ok(Answer {
@@ -46,9 +47,9 @@ pub(super) struct Answer {
     query: Query,
     abandoned: bool,
     left: usize,
-    /// Days still to be opened, the next one last.
+    /// Files still to be opened, those of the next day last.
     days: Vec<Day>,
-    day: Option<(Day, vec::IntoIter<Place>)>,
+    day: Option<(Vec<Day>, vec::IntoIter<Place>)>,
     faults: VecDeque<Error>,
 }
 
@@ -56,21 +57,42 @@ pub(super) struct Answer {
 #[derive(Clone, Copy, Debug)]
 struct Place {
     at: Timestamp,
+    /// Which of the day's files.
+    file: usize,
     number: u64,
     offset: u64,
     length: usize,
 }
 
 impl Answer {
-    /// The places of a day's lines that lie in the time range, in the order of the answer.
-    fn open(&mut self, day: Day) {
+    /// Opens the next day: the places of its lines that lie in the time range, in the order of the
+    /// answer.
+    fn open(&mut self) -> Option<()> {
+        let mut files = vec![self.days.pop()?];
+        while self.days.last().is_some_and(|it| it.day == files[0].day) {
+            files.extend(self.days.pop());
+        }
+        files.sort_by_key(|it| it.form);
         let mut places = Vec::new();
-        let mut lines = Lines::new(std::sync::Arc::clone(&day.file), day.size);
+        for (file, day) in files.iter().enumerate() {
+            self.places(file, day, &mut places);
+        }
+        places.sort_by_key(|place: &Place| (place.at, place.file, place.number));
+        if self.query.order == Order::NewestFirst {
+            places.reverse();
+        }
+        self.day = Some((files, places.into_iter()));
+        Some(())
+    }
+
+    fn places(&mut self, file: usize, day: &Day, places: &mut Vec<Place>) {
+        let mut lines = day.lines();
         loop {
             match lines.next() {
-                Ok(Some(line)) if line.ended || self.abandoned => match stamp(&day, &line) {
+                Ok(Some(line)) if line.ended || self.abandoned => match stamp(day, &line) {
                     Ok(at) if self.query.covers_time(at) => places.push(Place {
                         at,
+                        file,
                         number: line.number,
                         offset: line.offset,
                         length: line.bytes.len(),
@@ -80,24 +102,15 @@ impl Answer {
                 },
                 // Without its end: a writer is at it.
                 Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(error) => {
-                    let path = day.name();
-                    self.faults.push_back(fault::io("read events", path.as_ref(), error));
-                    break;
-                }
+                Ok(None) => return,
+                Err(error) => return self.faults.push_back(unreadable(day, error)),
             }
         }
-        places.sort_by_key(|place| (place.at, place.number));
-        if self.query.order == Order::NewestFirst {
-            places.reverse();
-        }
-        self.day = Some((day, places.into_iter()));
     }
 
     fn read(&self, day: &Day, place: Place) -> Result<Option<Event>> {
         let bytes = disk::read_exact(&*day.file, place.offset, place.length)
-            .map_err(|error| fault::io("read events", day.name().as_ref(), error))?;
+            .map_err(|error| unreadable(day, error))?;
         let event = json::from_slice(&bytes)
             .map_err(|error| bad_line(day, place.number, place.offset, error))?;
         Ok(Some(event).filter(|event| self.query.matches(event)))
@@ -113,16 +126,16 @@ impl Iterator for Answer {
                 return Some(Err(fault));
             }
             let Some((day, mut places)) = self.day.take() else {
-                let day = self.days.pop()?;
-                self.open(day);
+                self.open()?;
                 continue;
             };
             let Some(place) = places.next() else { continue };
-            let found = self.read(&day, place);
+            let found = self.read(&day[place.file], place);
             self.day = Some((day, places));
             match found {
-                Ok(Some(event)) => {
+                Ok(Some(mut event)) => {
                     self.left -= 1;
+                    self.query.parts.keep(&mut event);
                     return Some(Ok(event));
                 }
                 Ok(None) => {}
@@ -130,6 +143,16 @@ impl Iterator for Answer {
             }
         }
         None
+    }
+}
+
+fn unreadable(day: &Day, error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            let what = format!("{error}; the rest of the file is not read");
+            fault::damaged(&day.name(), 0, what).cure("restore the file from a backup")
+        }
+        _ => fault::io("read events", day.name().as_ref(), error),
     }
 }
 

@@ -5,7 +5,8 @@
 //! does, and the next one writes those anew, unless the note was withdrawn after a last sync that
 //! succeeded.
 
-use super::{DIRECTORY, LEDGERS, day_of};
+use super::days::day_of;
+use super::{DIRECTORY, LEDGERS, compact};
 use crate::disk::{self, Disk, OpenMode};
 use crate::fault;
 use std::collections::BTreeSet;
@@ -50,7 +51,7 @@ pub(super) fn settle(disk: &dyn Disk, store: &Path) -> Result<()> {
     let directory = store.join(DIRECTORY);
     let note = store.join(FILE);
     let listed = disk.list(&directory).map_err(|e| fault::io("list", &directory, e))?;
-    for name in listed.iter().filter(|name| is_unfinished(name)) {
+    for name in listed.iter().filter(|it| is_unfinished(it) || compact::is_unfinished(it)) {
         let path = directory.join(name);
         disk.remove(&path).map_err(|e| fault::io("remove an unfinished copy", &path, e))?;
     }

@@ -1,8 +1,9 @@
 //! What needs every line: known sequences, ledgers, counts, checks.
 
+use super::days::form_of;
 use super::lines::Lines;
 use super::query::bad_line;
-use super::{DIRECTORY, LEDGERS, Shared, day_of, settle};
+use super::{DIRECTORY, LEDGERS, Shared, compact, settle};
 use crate::disk::OpenMode;
 use crate::seen::Seen;
 use crate::{fault, marker, quarantine};
@@ -10,7 +11,6 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use telemetry_interfaces::{
     Damage, DayStats, Ledger, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
 };
@@ -34,7 +34,7 @@ impl Shared {
         let mut recovery = Recovery::default();
         let mut last: Option<(RunId, ProducerId)> = None;
         for day in self.days()? {
-            let mut lines = Lines::new(Arc::clone(&day.file), day.size);
+            let mut lines = day.lines();
             let reading = |error| fault::io("read events", day.name().as_ref(), error);
             while let Some(line) = lines.next().map_err(reading)? {
                 let key = match serde_json::from_slice::<Key<'_>>(&line.bytes) {
@@ -103,7 +103,7 @@ impl Shared {
             Err(error) => return Err(reading(error)),
         };
         let size = file.size().map_err(reading)?;
-        let mut lines = Lines::new(file, size);
+        let mut lines = Lines::new(file, 0, size);
         while let Some(line) = lines.next().map_err(reading)? {
             take(line.number, line.offset, serde_json::from_slice(&line.bytes));
         }
@@ -120,8 +120,8 @@ impl Shared {
         let abandoned = abandoned && self.is_abandoned()?;
         for day in days_found {
             stats.files += 1;
-            stats.bytes += day.size;
-            let mut lines = Lines::new(Arc::clone(&day.file), day.size);
+            stats.bytes += day.bytes;
+            let mut lines = day.lines();
             let reading = |error| fault::io("read events", day.name().as_ref(), error);
             while let Some(line) = lines.next().map_err(reading)? {
                 let event = match json::from_slice(&line.bytes) {
@@ -166,7 +166,7 @@ impl Shared {
         let abandoned = abandoned && self.is_abandoned()?;
         let total = days.iter().map(|day| day.size).sum();
         for day in &days {
-            let mut lines = Lines::new(Arc::clone(&day.file), day.size);
+            let mut lines = day.lines();
             let reading = |error| fault::io("read events", day.name().as_ref(), error);
             while let Some(line) = lines.next().map_err(reading)? {
                 if !line.ended && !abandoned {
@@ -237,7 +237,9 @@ impl Shared {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             listed => listed.map_err(listing)?,
         };
-        let foreign = |name: &&String| day_of(name).is_none() && !settle::is_unfinished(name);
+        let foreign = |name: &&String| {
+            form_of(name).is_none() && !settle::is_unfinished(name) && !compact::is_unfinished(name)
+        };
         for name in inside.iter().filter(foreign) {
             report.notes.push(format!("{DIRECTORY}/{name}: not a file of the event store"));
         }

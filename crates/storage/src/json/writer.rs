@@ -151,6 +151,11 @@ impl Writer {
         Ok(file)
     }
 
+    /// Lets go of a file that is about to be removed.
+    pub(super) fn forget(&mut self, path: &Path) {
+        self.open.remove(path);
+    }
+
     pub(super) fn sync(&mut self) -> Result<()> {
         for (path, file) in std::mem::take(&mut self.unsynced) {
             if let Err(error) = file.sync() {

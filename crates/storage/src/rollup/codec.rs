@@ -239,7 +239,19 @@ impl<'a> Reader<'a> {
         Ok(Rollup { period, start, selector, site, figures })
     }
 
+    #[inline]
     pub(super) fn number(&mut self) -> Result<u64, Fault> {
+        // Most numbers are small.
+        if let Some((byte, rest)) = self.bytes.split_first()
+            && *byte < 0x80
+        {
+            self.bytes = rest;
+            return Ok((*byte).into());
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Result<u64, Fault> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -257,6 +269,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub(super) fn list<T>(
         &mut self,
         mut each: impl FnMut(&mut Self) -> Result<T, Fault>,

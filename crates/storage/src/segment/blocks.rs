@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use telemetry_interfaces::Query;
-use telemetry_models::Event;
+use telemetry_models::{Event, EventId};
 
 /// Dictionaries kept: more stripes than this seldom overlap in time.
 const DICTIONARIES: usize = 16;
@@ -24,11 +24,38 @@ pub(super) struct BlockSource {
     unpacker: Option<Unpacker>,
 }
 
-/// What a block gave: events already made, or rows to make them from.
-pub(super) enum Opened {
-    Events(Vec<(u64, Event)>),
-    /// Timestamp, place among equal ones, row.
-    Rows(Box<Rows>, Vec<(i64, u64, u32)>),
+/// A decoded block of either kind.
+#[derive(Debug)]
+pub(super) enum Block {
+    Log(Box<BlockReader>),
+    Sorted(Box<Rows>),
+}
+
+/// The rows of a block that a query may want: timestamp, place among equal ones, row.
+pub(super) type Wanted = Vec<(i64, u64, u32)>;
+
+impl Block {
+    #[inline]
+    pub(super) fn event(&self, row: u32) -> Result<Event, String> {
+        match self {
+            Self::Log(block) => block.event(row as usize),
+            Self::Sorted(rows) => rows.event(row as usize),
+        }
+    }
+
+    fn site(&self, row: u32) -> Result<Option<&str>, String> {
+        match self {
+            Self::Log(block) => block.site(row as usize),
+            Self::Sorted(rows) => rows.site(row as usize),
+        }
+    }
+
+    fn id(&self, row: u32) -> Result<EventId, String> {
+        match self {
+            Self::Log(block) => block.id(row as usize),
+            Self::Sorted(rows) => rows.id(row as usize),
+        }
+    }
 }
 
 impl BlockSource {
@@ -49,11 +76,6 @@ impl BlockSource {
             self.files.insert(id, file);
         }
         Ok(())
-    }
-
-    /// Segments opened so far.
-    pub(super) fn held(&self) -> usize {
-        self.files.len()
     }
 
     fn file(&mut self, id: SegmentId) -> Result<Arc<dyn DiskFile>, String> {
@@ -106,58 +128,60 @@ impl BlockSource {
     }
 
     /// What of a block meets a query, as far as time, selector, outcome, site and event tell; in no
-    /// order. Events that were read before a fault are in `read`.
+    /// order.
     pub(super) fn open(
         &mut self,
         entry: &BlockEntry,
         query: &Query,
         outcomes: u32,
-        read: &mut Vec<(u64, Event)>,
-    ) -> Result<Option<Opened>, String> {
-        match entry.stripe {
-            None => self.events(entry, query, outcomes, read).map(|()| None),
-            Some(stripe) => self.rows(entry, stripe.dictionary, query, outcomes).map(Some),
+    ) -> Result<(Block, Wanted), String> {
+        let (block, mut wanted) = match entry.stripe {
+            None => self.log(entry, query, outcomes)?,
+            Some(stripe) => self.sorted(entry, stripe.dictionary, query, outcomes)?,
+        };
+        if let Some(site) = &query.site {
+            keep(&mut wanted, |row| Ok(block.site(row)? == Some(site)))?;
         }
+        if let Some(id) = &query.event {
+            keep(&mut wanted, |row| Ok(block.id(row)? == *id))?;
+        }
+        Ok((block, wanted))
     }
 
-    fn events(
+    fn log(
         &mut self,
         entry: &BlockEntry,
         query: &Query,
         outcomes: u32,
-        events: &mut Vec<(u64, Event)>,
-    ) -> Result<(), String> {
+    ) -> Result<(Block, Wanted), String> {
         let block = self.block(entry.segment, entry.offset, frame::EVENTS)?;
         let meta = MetaV1::from_bytes(&block.meta)?;
-        let mut reader = BlockReader::new(&meta, &block.body)?;
+        let block = BlockReader::new(&meta, &block.body, query.parts_needed())?;
         let selectors: Option<Vec<bool>> = query
             .selector
             .as_ref()
             .map(|pattern| meta.selectors.iter().map(|(name, _)| pattern.matches(name)).collect());
-        let rest = without_keys(query);
-        let mut row = 0u64;
-        while let Some(next) = reader.next(|at, selector, outcome| {
-            query.covers_time(at)
-                && outcomes & 1u32.checked_shl(outcome.into()).unwrap_or(0) != 0
-                && selectors
-                    .as_ref()
-                    .is_none_or(|wanted| wanted.get(selector as usize).is_none_or(|it| *it))
-        }) {
-            if let Some(event) = next?.filter(|event| rest.matches(event)) {
-                events.push((row, event));
+        let mut wanted = Vec::new();
+        for row in 0..block.len() {
+            let at = block.timestamp(row);
+            let selector = block.selector(row) as usize;
+            if query.covers_time(at)
+                && is_among(outcomes, block.outcome(row))
+                && selectors.as_ref().is_none_or(|it| it.get(selector).is_none_or(|it| *it))
+            {
+                wanted.push((at.as_nanos(), row as u64, row as u32));
             }
-            row += 1;
         }
-        Ok(())
+        Ok((Block::Log(Box::new(block)), wanted))
     }
 
-    fn rows(
+    fn sorted(
         &mut self,
         entry: &BlockEntry,
         dictionary: u64,
         query: &Query,
         outcomes: u32,
-    ) -> Result<Opened, String> {
+    ) -> Result<(Block, Wanted), String> {
         let block = self.block(entry.segment, entry.offset, frame::ROWS)?;
         let meta = RowsMetaV2::from_bytes(&block.meta)?;
         let keys = RowKeys::new(&meta, &block.body, self.unpacker()?)?;
@@ -168,10 +192,7 @@ impl BlockSource {
             if query.selector.as_ref().is_none_or(|pattern| pattern.matches(name)) {
                 for row in start..end {
                     let at = keys.timestamp(row as usize);
-                    let outcome = keys.outcome(row as usize);
-                    if query.covers_time(at)
-                        && outcomes & 1u32.checked_shl(outcome.into()).unwrap_or(0) != 0
-                    {
+                    if query.covers_time(at) && is_among(outcomes, keys.outcome(row as usize)) {
                         wanted.push((at.as_nanos(), keys.tie(row as usize), row));
                     }
                 }
@@ -179,34 +200,34 @@ impl BlockSource {
             start = end;
         }
         let dictionary = self.dictionary(entry.segment, dictionary)?;
-        let rows = Rows::new(keys, &meta, dictionary, self.unpacker()?)?;
-        if let Some(site) = &query.site {
-            let mut fault = None;
-            wanted.retain(|(_, _, row)| match rows.site(*row as usize) {
-                Ok(found) => found == Some(site),
-                Err(what) => {
-                    fault = Some(what);
-                    false
-                }
-            });
-            fault.map_or(Ok(()), Err)?;
-        }
-        if let Some(id) = &query.event {
-            let mut fault = None;
-            wanted.retain(|(_, _, row)| match rows.id(*row as usize) {
-                Ok(found) => found == *id,
-                Err(what) => {
-                    fault = Some(what);
-                    false
-                }
-            });
-            fault.map_or(Ok(()), Err)?;
-        }
-        Ok(Opened::Rows(Box::new(rows), wanted))
+        let parts = query.parts_needed();
+        let rows = Rows::new(keys, &meta, dictionary, self.unpacker()?, parts)?;
+        Ok((Block::Sorted(Box::new(rows)), wanted))
     }
 }
 
-/// What is left of a query's conditions when time, selector and outcome are known to hold.
-pub(super) fn without_keys(query: &Query) -> Query {
-    Query { selector: None, from: None, to: None, outcomes: Vec::new(), ..query.clone() }
+fn is_among(outcomes: u32, code: u8) -> bool {
+    outcomes & 1u32.checked_shl(code.into()).unwrap_or(0) != 0
+}
+
+/// Keeps the rows that meet a condition, unless one cannot be told.
+fn keep(
+    wanted: &mut Wanted,
+    condition: impl Fn(u32) -> Result<bool, String>,
+) -> Result<(), String> {
+    let mut fault = None;
+    wanted.retain(|(_, _, row)| match condition(*row) {
+        Ok(holds) => holds,
+        Err(what) => {
+            fault = Some(what);
+            false
+        }
+    });
+    fault.map_or(Ok(()), Err)
+}
+
+/// What is left of a query's conditions when [`BlockSource::open`] has looked at the others.
+pub(super) fn left_of(query: &Query) -> Query {
+    let (strategy, correlation) = (query.strategy.clone(), query.correlation.clone());
+    Query { strategy, correlation, run: query.run.clone(), ..Query::all() }
 }

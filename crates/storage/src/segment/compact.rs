@@ -1,6 +1,6 @@
 //! Makes sorted segments out of logs and small sorted ones.
 
-use super::blocks::{BlockSource, Opened};
+use super::blocks::BlockSource;
 use super::frame::{self, Trailer};
 use super::index::BlockEntry;
 use super::names::{self, SegmentId};
@@ -247,22 +247,20 @@ pub(super) fn append_order(
             fault::damaged(&file, block.offset, what)
                 .cure("run `telemetry store verify`; the segment stays as it is")
         };
-        let mut read = Vec::new();
-        match source.open(block, &Query::all(), u32::MAX, &mut read).map_err(damaged)? {
-            Some(Opened::Rows(decoded, wanted)) => {
-                let at = rows.len();
-                keys.extend(wanted.into_iter().map(|(time, tie, row)| (time, tie, at, row)));
-                rows.push((decoded, block));
-            }
-            Some(Opened::Events(read)) => events.extend(read.into_iter().map(|it| it.1)),
-            None => events.extend(read.into_iter().map(|it| it.1)),
-        }
+        let (decoded, wanted) = source.open(block, &Query::all(), u32::MAX).map_err(damaged)?;
+        let at = rows.len();
+        // The rows of a log stand in the order of appending; those of a stripe are told by time.
+        keys.extend(wanted.into_iter().map(|(time, tie, row)| match block.stripe {
+            Some(_) => (time, tie, at, row),
+            None => (i64::MIN, tie, at, row),
+        }));
+        rows.push((decoded, block));
     }
     keys.sort_unstable();
     for (_, _, at, row) in keys {
         let (rows, block) = &rows[at];
         let event = rows
-            .event(row as usize)
+            .event(row)
             .map_err(|what| fault::damaged(&names::relative(block.segment), block.offset, what))?;
         events.push(event);
     }

@@ -4,6 +4,7 @@ mod blocks;
 mod compact;
 mod frame;
 mod index;
+mod merge;
 mod names;
 mod quarantine;
 mod query;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use telemetry_interfaces::{
     Ack, Capabilities, Code, CompactReport, Durability, EventIter, EventStore, Health, Ledger,
     Maintenance, QuarantineReport, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+    resume,
 };
 use telemetry_models::Event;
 use writer::Writer;
@@ -249,7 +251,11 @@ impl EventStore for SegmentStore {
     }
 
     fn query(&self, query: &Query) -> Result<EventIter<'_>> {
-        Ok(Box::new(self.shared.plan(query)?))
+        let (planned, after) = query.resumed();
+        Ok(match after {
+            None => Box::new(self.shared.plan(query)?),
+            after => Box::new(resume(self.shared.plan(&planned)?, after, query.limit)),
+        })
     }
 
     fn stats(&self) -> Result<StoreStats> {

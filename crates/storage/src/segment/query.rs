@@ -1,23 +1,23 @@
 //! Answers queries: chooses blocks by the index, merges them in time order.
 
-use super::blocks::{BlockSource, Opened, without_keys};
+use super::blocks::BlockSource;
 use super::index::{BlockEntry, Index, Segment, StripeEntry};
+use super::merge::Merge;
 use super::names::SegmentId;
 use super::scan::{self, Scan};
 use super::{Shared, names};
 use crate::codec::outcome_bits;
-use crate::codec::sorted::{Key, Rows};
+use crate::codec::sorted::Key;
 use crate::disk::OpenMode;
 use crate::fault;
 use crate::marker::{LOCK, Marker};
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, PoisonError};
-use std::vec;
-use telemetry_interfaces::{Error, Ledger, Order, Query, Result};
-use telemetry_models::{Event, Timestamp};
+use telemetry_interfaces::{Error, Ledger, Query, Result};
 
-/// Segments that a query holds open from its beginning, so that compaction cannot take them away.
+/// Segments that a query holds open from its beginning, so that compaction cannot take them away. A
+/// store that has more of them which are not yet joined was never compacted.
 const HELD: usize = 256;
 /// How often a reader looks again when the store changes under its eyes.
 const LOOKS: usize = 20;
@@ -175,42 +175,25 @@ impl Shared {
                     && has(&selectors, &block.selectors)
                     && has(&sites, &block.sites);
                 if wanted && stripes.may_hold(&mut source, block) {
-                    if hold && source.held() < HELD {
-                        source.hold(*number).map_err(|error| {
-                            let path = names::path(&self.path, *number);
-                            let gone = error.kind() == io::ErrorKind::NotFound;
-                            let error = fault::io("open", &path, error);
-                            if gone { Unplanned::Gone(error) } else { Unplanned::Other(error) }
-                        })?;
-                    }
                     planned.push((ordinal, Arc::clone(block)));
                 }
             }
         }
+        if hold {
+            // The newest first: they are the ones that are joined.
+            let mut segments: Vec<_> = planned.iter().map(|(_, block)| block.segment).collect();
+            segments.dedup();
+            for number in segments.into_iter().rev().take(HELD) {
+                source.hold(number).map_err(|error| {
+                    let path = names::path(&self.path, number);
+                    let gone = error.kind() == io::ErrorKind::NotFound;
+                    let error = fault::io("open", &path, error);
+                    if gone { Unplanned::Gone(error) } else { Unplanned::Other(error) }
+                })?;
+            }
+        }
         drop(index);
-        let newest_first = query.order == Order::NewestFirst;
-        planned.sort_by_key(|(ordinal, block)| {
-            // Popped from the back: what comes first stands last.
-            let key = if newest_first {
-                key_of(block.last, *ordinal, true)
-            } else {
-                key_of(block.first, *ordinal, false)
-            };
-            (key.0, key.1)
-        });
-        Ok(Merge {
-            source,
-            outcomes,
-            newest_first,
-            left: query.limit.unwrap_or(usize::MAX),
-            rest: Query { site: None, event: None, ..without_keys(query) },
-            query: query.clone(),
-            planned,
-            heads: BinaryHeap::new(),
-            open: Vec::new(),
-            free: Vec::new(),
-            faults,
-        })
+        Ok(Merge::new(source, query.clone(), outcomes, planned, faults))
     }
 
     /// Whether no writer is at work.
@@ -270,195 +253,4 @@ impl Stripes {
     }
 }
 
-const CURE: &str = "run `telemetry store verify`; the rest of the store is readable, restore a backup for this part";
-
-/// What comes first has the greatest key.
-fn key_of(at: Timestamp, position: u64, newest_first: bool) -> (i64, u64) {
-    if newest_first { (at.as_nanos(), position) } else { (!at.as_nanos(), !position) }
-}
-
-/// The answer to a query.
-pub(super) struct Merge {
-    source: BlockSource,
-    query: Query,
-    /// The conditions that are still to be looked at in a whole event made from rows.
-    rest: Query,
-    outcomes: u32,
-    newest_first: bool,
-    left: usize,
-    /// Blocks still to be opened, the next one last.
-    planned: Vec<(u64, Arc<BlockEntry>)>,
-    /// The next event of each opened block: its key, and the block's place in `open`.
-    heads: BinaryHeap<((i64, u64), usize)>,
-    open: Vec<Cursor>,
-    free: Vec<usize>,
-    faults: VecDeque<Error>,
-}
-
-/// What is left of an opened block.
-enum Cursor {
-    Done,
-    Events(Box<Event>, vec::IntoIter<(u64, Event)>),
-    Rows {
-        entry: Arc<BlockEntry>,
-        ordinal: u64,
-        rows: Box<Rows>,
-        row: u32,
-        rest: vec::IntoIter<(i64, u64, u32)>,
-    },
-}
-
-impl Merge {
-    /// Opens every block that may hold an event before the best head.
-    fn open_due(&mut self) {
-        while let Some((ordinal, block)) = self.planned.last() {
-            let bound = if self.newest_first { block.last } else { block.first };
-            let bound = key_of(bound, *ordinal, self.newest_first).0;
-            if self.heads.peek().is_some_and(|head| head.0.0 > bound) {
-                return;
-            }
-            let Some((ordinal, block)) = self.planned.pop() else { return };
-            self.begin(block, ordinal);
-            if !self.faults.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn begin(&mut self, block: Arc<BlockEntry>, ordinal: u64) {
-        let mut events = Vec::new();
-        let opened = self.source.open(&block, &self.query, self.outcomes, &mut events);
-        let opened = match opened {
-            Ok(opened) => opened.unwrap_or_else(|| Opened::Events(std::mem::take(&mut events))),
-            Err(what) => {
-                self.fault(
-                    &block,
-                    format!(
-                        "{what}; the block has {} events, {} were read",
-                        block.events,
-                        events.len()
-                    ),
-                );
-                Opened::Events(events)
-            }
-        };
-        let newest_first = self.newest_first;
-        match opened {
-            Opened::Events(mut events) => {
-                for (row, _) in &mut events {
-                    *row |= ordinal << 24;
-                }
-                events.sort_by(|a: &(u64, Event), b| {
-                    let key = |it: &(u64, Event)| key_of(it.1.timestamp, it.0, newest_first);
-                    key(b).cmp(&key(a))
-                });
-                self.push_events(events.into_iter(), None);
-            }
-            Opened::Rows(rows, mut wanted) => {
-                if newest_first {
-                    wanted.sort_unstable_by(|a, b| b.cmp(a));
-                } else {
-                    wanted.sort_unstable();
-                }
-                self.push_rows(block, ordinal, rows, wanted.into_iter(), None);
-            }
-        }
-    }
-
-    fn fault(&mut self, block: &BlockEntry, what: String) {
-        let file = names::relative(block.segment);
-        self.faults.push_back(fault::damaged(&file, block.offset, what).cure(CURE));
-    }
-
-    fn place(&mut self, cursor: Cursor, slot: Option<usize>) -> usize {
-        match slot.or_else(|| self.free.pop()) {
-            Some(slot) => {
-                self.open[slot] = cursor;
-                slot
-            }
-            None => {
-                self.open.push(cursor);
-                self.open.len() - 1
-            }
-        }
-    }
-
-    fn push_events(&mut self, mut events: vec::IntoIter<(u64, Event)>, slot: Option<usize>) {
-        match events.next() {
-            Some((position, event)) => {
-                let key = key_of(event.timestamp, position, self.newest_first);
-                let slot = self.place(Cursor::Events(Box::new(event), events), slot);
-                self.heads.push((key, slot));
-            }
-            None => self.free.extend(slot),
-        }
-    }
-
-    fn push_rows(
-        &mut self,
-        entry: Arc<BlockEntry>,
-        ordinal: u64,
-        rows: Box<Rows>,
-        mut rest: vec::IntoIter<(i64, u64, u32)>,
-        slot: Option<usize>,
-    ) {
-        match rest.next() {
-            Some((at, tie, row)) => {
-                let position = ordinal << 24 | tie;
-                let key = key_of(Timestamp::from_nanos(at), position, self.newest_first);
-                let slot = self.place(Cursor::Rows { entry, ordinal, rows, row, rest }, slot);
-                self.heads.push((key, slot));
-            }
-            None => self.free.extend(slot),
-        }
-    }
-
-    /// Takes the best head's event; `None` when it does not meet the query.
-    fn take(&mut self, slot: usize) -> Option<Event> {
-        match std::mem::replace(&mut self.open[slot], Cursor::Done) {
-            Cursor::Done => None,
-            Cursor::Events(event, rest) => {
-                self.push_events(rest, Some(slot));
-                Some(*event)
-            }
-            Cursor::Rows { entry, ordinal, rows, row, rest } => {
-                let event = rows.event(row as usize);
-                match event {
-                    Ok(event) => {
-                        self.push_rows(entry, ordinal, rows, rest, Some(slot));
-                        self.rest.matches(&event).then_some(event)
-                    }
-                    Err(what) => {
-                        let left = rest.len() + 1;
-                        self.fault(&entry, format!("{what}; {left} events could not be read"));
-                        self.free.push(slot);
-                        None
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Iterator for Merge {
-    type Item = Result<Event>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if self.left == 0 {
-                return None;
-            }
-            if self.faults.is_empty() {
-                self.open_due();
-            }
-            if let Some(fault) = self.faults.pop_front() {
-                return Some(Err(fault));
-            }
-            let (_, slot) = self.heads.pop()?;
-            if let Some(event) = self.take(slot) {
-                self.left -= 1;
-                return Some(Ok(event));
-            }
-        }
-    }
-}
+pub(super) const CURE: &str = "run `telemetry store verify`; the rest of the store is readable, restore a backup for this part";

@@ -13,7 +13,7 @@ use crate::quarantine;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
-use telemetry_interfaces::{Damage, Result, VerifyLevel, VerifyReport};
+use telemetry_interfaces::{Damage, Parts, Result, VerifyLevel, VerifyReport};
 
 /// What the check of one segment found.
 #[derive(Default)]
@@ -288,16 +288,14 @@ impl Check<'_> {
         if self.level == VerifyLevel::Quick {
             return Ok(());
         }
-        let mut reader = BlockReader::new(&meta, &block.body)?;
+        let reader = BlockReader::new(&meta, &block.body, Parts::ALL)?;
         let mut selectors = vec![0u32; meta.selectors.len()];
         let (mut first, mut last, mut events) = (i64::MAX, i64::MIN, 0u32);
-        while let Some(event) = reader.next(|_, selector, _| {
-            if let Some(count) = selectors.get_mut(selector as usize) {
+        for row in 0..reader.len() {
+            if let Some(count) = selectors.get_mut(reader.selector(row) as usize) {
                 *count += 1;
             }
-            true
-        }) {
-            let Some(event) = event? else { continue };
+            let event = reader.event(row)?;
             event.validate().map_err(|invalid| format!("event {}: {invalid}", event.id))?;
             first = first.min(event.timestamp.as_nanos());
             last = last.max(event.timestamp.as_nanos());
@@ -332,7 +330,7 @@ impl Check<'_> {
             .ok_or("rows whose dictionary is missing or damaged")?;
         let mut unpacker = Unpacker::new()?;
         let keys = RowKeys::new(&meta, &block.body, &mut unpacker)?;
-        let rows = Rows::new(keys, &meta, Arc::clone(&dictionary.1), &mut unpacker)?;
+        let rows = Rows::new(keys, &meta, Arc::clone(&dictionary.1), &mut unpacker, Parts::ALL)?;
         let (mut first, mut last, mut outcomes) = (i64::MAX, i64::MIN, 0);
         for row in 0..meta.events as usize {
             let event = rows.event(row)?;

@@ -67,3 +67,23 @@ fn compacted() {
 fn json() {
     check(Backend::Json);
 }
+
+/// Days that are over are compressed each time the store is opened.
+#[cfg(feature = "json")]
+#[test]
+fn json_compressed() {
+    event_store(&|| {
+        let directory = Rc::new(tempfile::tempdir().unwrap());
+        let path = directory.path().join("store");
+        let config = StorageConfig { backend: Backend::Json, ..StorageConfig::at(&path) };
+        Harness {
+            open: Box::new(move || {
+                let _kept = &directory;
+                let store = open(&config).unwrap();
+                store.compact(&mut |_, _| {}).unwrap();
+                store
+            }),
+            open_reader: Some(Box::new(move || open_existing_read_only(&path).unwrap())),
+        }
+    });
+}

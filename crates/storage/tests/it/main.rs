@@ -11,6 +11,8 @@ mod conformance;
 mod crash;
 #[cfg(feature = "segment")]
 mod damage;
+#[cfg(feature = "json")]
+mod days;
 #[cfg(feature = "segment")]
 mod disk;
 #[cfg(all(feature = "segment", feature = "json"))]

@@ -5,11 +5,9 @@ use crate::bench::figures::{Bar, Figures, Table};
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use telemetry_runtime::interfaces::{EventStore, MemoryStore, Query, ReportRenderer};
 use std::time::{Duration, Instant};
-use telemetry_runtime::models::{
-    Event, EventId, OperationKind, Outcome, SelectorName, Timestamp,
-};
+use telemetry_runtime::interfaces::{EventStore, MemoryStore, Query, ReportRenderer};
+use telemetry_runtime::models::{Event, EventId, OperationKind, Outcome, SelectorName, Timestamp};
 use telemetry_runtime::reporting::{HtmlRenderer, ReportBuilder, ReportRequest, ReportingConfig};
 use telemetry_testkit::{EventGenerator, GeneratorConfig};
 

@@ -4,7 +4,7 @@ use super::BATCH;
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 use std::time::Duration;
-use telemetry_runtime::interfaces::{EventStore, Query, SelectorPattern};
+use telemetry_runtime::interfaces::{EventStore, Order, Query, SelectorPattern};
 use telemetry_runtime::models::{Event, SelectorName, Timestamp};
 use telemetry_testkit::{EventGenerator, GeneratorConfig};
 
@@ -89,9 +89,9 @@ impl Question {
     }
 }
 
-pub(super) fn scan(store: &dyn EventStore) -> Result<()> {
+pub(super) fn scan(store: &dyn EventStore, order: Order) -> Result<()> {
     let mut events = 0;
-    for event in store.query(&Query::all())? {
+    for event in store.query(&Query { order, ..Query::all() })? {
         std::hint::black_box(event?);
         events += 1;
     }

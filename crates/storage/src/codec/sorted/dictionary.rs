@@ -304,7 +304,11 @@ impl Dictionary {
         Ok(&self.text[start..end])
     }
 
+    #[inline]
     fn text(&self, at: u64) -> Result<Arc<str>, Fault> {
+        if let Some(text) = self.texts.get(at as usize).and_then(OnceLock::get) {
+            return Ok(Arc::clone(text));
+        }
         let slice = self.slice(at)?;
         Ok(Arc::clone(self.texts[at as usize].get_or_init(|| slice.into())))
     }
@@ -319,14 +323,15 @@ impl Dictionary {
         self.text(text).map(Some)
     }
 
-    pub(super) fn strategy(&self, at: u64) -> Result<(StrategyKind, Option<Arc<str>>), Fault> {
+    #[inline]
+    pub(super) fn strategy(&self, at: u64) -> Result<&(StrategyKind, Option<Arc<str>>), Fault> {
         let slot = self.strategies.get(at as usize).ok_or_else(|| outside(at))?;
         if let Some(strategy) = slot.get() {
-            return Ok(strategy.clone());
+            return Ok(strategy);
         }
         let kind = StrategyKind::new(self.slice(self.kinds.get(at as usize))?);
         let text = self.optional(self.strategy_texts.get(at as usize))?;
-        Ok(slot.get_or_init(|| (kind, text)).clone())
+        Ok(slot.get_or_init(|| (kind, text)))
     }
 
     pub(super) fn page(&self, cell: u64) -> Result<Option<Arc<PageContext>>, Fault> {

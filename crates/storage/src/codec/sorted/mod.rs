@@ -42,6 +42,7 @@ mod tests {
     use super::{Dictionary, RowKeys, Rows, StripeEncoder, Unpacker};
     use proptest::prelude::*;
     use std::sync::Arc;
+    use telemetry_interfaces::Parts;
     use telemetry_models::Event;
     use telemetry_testkit::{EventGenerator, GeneratorConfig, arbitrary_event};
 
@@ -56,7 +57,8 @@ mod tests {
         for (meta, body) in &stripe.rows {
             bytes += meta.to_bytes().unwrap().len() + body.len();
             let keys = RowKeys::new(meta, body, &mut unpacker).unwrap();
-            let rows = Rows::new(keys, meta, Arc::clone(&dictionary), &mut unpacker).unwrap();
+            let rows =
+                Rows::new(keys, meta, Arc::clone(&dictionary), &mut unpacker, Parts::ALL).unwrap();
             found.extend((0..meta.events as usize).map(|row| rows.event(row).unwrap()));
         }
         (found, bytes)
@@ -100,7 +102,7 @@ mod tests {
             for dictionary in dictionaries.into_iter().flatten() {
                 for (meta, body) in [(meta, &changed), (&other, rows), (meta, rows)] {
                     let Ok(keys) = RowKeys::new(meta, body, &mut unpacker) else { continue };
-                    let rows = Rows::new(keys, meta, Arc::clone(&dictionary), &mut unpacker);
+                    let rows = Rows::new(keys, meta, Arc::clone(&dictionary), &mut unpacker, Parts::ALL);
                     let Ok(rows) = rows else { continue };
                     for row in 0..meta.events as usize {
                         let _ = (rows.event(row), rows.id(row), rows.site(row));

@@ -209,7 +209,11 @@ impl OptionalValues {
 }
 
 /// Reads what [`Packer`] wrote.
-pub(crate) struct Unpacker(Decompressor<'static>);
+pub(crate) struct Unpacker {
+    zstd: Decompressor<'static>,
+    /// Planes of the column at hand.
+    bytes: Vec<u8>,
+}
 
 impl std::fmt::Debug for Unpacker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -220,7 +224,8 @@ impl std::fmt::Debug for Unpacker {
 impl Unpacker {
     pub(crate) fn new() -> Result<Self, Fault> {
         let made = Decompressor::new();
-        made.map(Self).map_err(|error| format!("zstd cannot be prepared: {error}"))
+        made.map(|zstd| Self { zstd, bytes: Vec::new() })
+            .map_err(|error| format!("zstd cannot be prepared: {error}"))
     }
 
     fn plane(&mut self, from: &mut Cut<'_>, into: &mut [u8]) -> Result<(), Fault> {
@@ -231,7 +236,7 @@ impl Unpacker {
                 let length = from.length()?;
                 let packed = from.take(length)?;
                 let got = self
-                    .0
+                    .zstd
                     .decompress_to_buffer(packed, into)
                     .map_err(|error| format!("a column cannot be decompressed: {error}"))?;
                 if got != into.len() {
@@ -261,28 +266,88 @@ impl Unpacker {
                     value = value.wrapping_add(unzigzag(steps.get(row)) as u64);
                     values.push(value);
                 }
-                Ok(Numbers::Wide(values))
+                Ok(Numbers::Eight(values))
             }
             other => Err(format!("a column is coded in an unknown way, {other}")),
         }
     }
 
+    /// Puts the planes of a column together, in the narrowest type that holds its values.
     fn planes(&mut self, from: &mut Cut<'_>, least: u64, rows: usize) -> Result<Numbers, Fault> {
-        let width = from.byte()?;
+        let width = usize::from(from.byte()?);
         if width > 8 {
             return Err(format!("a column is {width} bytes wide, at most 8 are possible"));
         }
-        let mut bytes = vec![0; usize::from(width) * rows];
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        bytes.resize(width * rows, 0);
+        let mut done = Ok(());
         for plane in bytes.chunks_exact_mut(rows.max(1)) {
-            self.plane(from, plane)?;
+            done = done.and_then(|()| self.plane(from, plane));
         }
-        Ok(Numbers::Planes { least, rows, bytes })
+        let plane = |at: usize| &bytes[at * rows..(at + 1) * rows];
+        let numbers = match width {
+            0 => Numbers::Same(least),
+            1 => Numbers::One(least, plane(0).to_vec()),
+            2 => {
+                let pairs = plane(0).iter().zip(plane(1));
+                let values = pairs.map(|(low, high)| u16::from(*low) | u16::from(*high) << 8);
+                Numbers::Two(least, values.collect())
+            }
+            3 | 4 => {
+                let mut values: Vec<u32> = vec![0; rows];
+                for at in 0..width {
+                    let shift = 8 * at as u32;
+                    let bytes = plane(at).iter();
+                    values.iter_mut().zip(bytes).for_each(|(it, b)| *it |= u32::from(*b) << shift);
+                }
+                Numbers::Four(least, values)
+            }
+            _ => {
+                let mut values: Vec<u64> = vec![0; rows];
+                for at in 0..width {
+                    let shift = 8 * at as u32;
+                    let bytes = plane(at).iter();
+                    values.iter_mut().zip(bytes).for_each(|(it, b)| *it |= u64::from(*b) << shift);
+                }
+                values.iter_mut().for_each(|it| *it = it.wrapping_add(least));
+                Numbers::Eight(values)
+            }
+        };
+        self.bytes = bytes;
+        done.map(|()| numbers)
     }
 
     /// The next column.
     pub(super) fn numbers(&mut self, from: &mut Cut<'_>, rows: usize) -> Result<Numbers, Fault> {
         let mut section = from.section()?;
         self.values(&mut section, rows)
+    }
+
+    /// The next column, or zeros in its place when it is not wanted.
+    pub(super) fn numbers_if(
+        &mut self,
+        wanted: bool,
+        from: &mut Cut<'_>,
+        rows: usize,
+    ) -> Result<Numbers, Fault> {
+        if wanted {
+            return self.numbers(from, rows);
+        }
+        from.section().map(|_| Numbers::Same(0))
+    }
+
+    /// The next column of which values may be absent; without any when it is not wanted.
+    pub(super) fn optional_if(
+        &mut self,
+        wanted: bool,
+        from: &mut Cut<'_>,
+        rows: usize,
+    ) -> Result<Optional, Fault> {
+        if wanted {
+            return self.optional(from, rows);
+        }
+        from.section().map(|_| Optional::absent())
     }
 
     /// The next column of which values may be absent.
@@ -324,32 +389,32 @@ impl Unpacker {
     }
 }
 
-/// A column, read in any order.
+/// A column, read in any order: what its values have in common, and the rest in so many bytes each.
 #[derive(Debug)]
 pub(super) enum Numbers {
     Same(u64),
-    Planes { least: u64, rows: usize, bytes: Vec<u8> },
-    Wide(Vec<u64>),
+    One(u64, Vec<u8>),
+    Two(u64, Vec<u16>),
+    Four(u64, Vec<u32>),
+    Eight(Vec<u64>),
 }
 
 impl Numbers {
     /// The value of a row; of no meaning beyond the last.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, row: usize) -> u64 {
         match self {
             Self::Same(value) => *value,
-            Self::Planes { least, rows, bytes } => {
-                let mut value = 0;
-                let mut at = row;
-                let mut shift = 0;
-                while let Some(byte) = bytes.get(at) {
-                    value |= u64::from(*byte) << shift;
-                    at += rows;
-                    shift += 8;
-                }
-                least.wrapping_add(value)
+            Self::One(least, rest) => {
+                least.wrapping_add(rest.get(row).map_or(0, |it| u64::from(*it)))
             }
-            Self::Wide(values) => values.get(row).copied().unwrap_or(0),
+            Self::Two(least, rest) => {
+                least.wrapping_add(rest.get(row).map_or(0, |it| u64::from(*it)))
+            }
+            Self::Four(least, rest) => {
+                least.wrapping_add(rest.get(row).map_or(0, |it| u64::from(*it)))
+            }
+            Self::Eight(values) => values.get(row).copied().unwrap_or(0),
         }
     }
 }
@@ -375,7 +440,7 @@ impl Optional {
         Self { present: Present::None, values: Numbers::Same(0) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, row: usize) -> Option<u64> {
         match &self.present {
             Present::None => None,
@@ -386,6 +451,7 @@ impl Optional {
         }
     }
 
+    #[inline]
     pub(super) fn small(&self, row: usize) -> Result<Option<u32>, Fault> {
         let Some(value) = self.get(row) else { return Ok(None) };
         let small = u32::try_from(value);

@@ -5,11 +5,13 @@ use super::dictionary::{Dictionary, outside};
 use super::numbers::{Cut, Numbers, Optional, Unpacker, unzigzag};
 use super::v2::RowsMetaV2;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use telemetry_interfaces::Parts;
 use telemetry_models::{
-    Attempt, AttemptOutcome, ErrorInfo, Event, EventId, EventIds, Quality, Resources, SelectorName,
-    ShadowProbe, Timestamp, Timing,
+    Attempt, ErrorInfo, Event, EventId, EventIds, Quality, Resources, SelectorName, ShadowProbe,
+    Timestamp, Timing,
 };
 
 /// More rows or attempts in a block were never written.
@@ -126,18 +128,27 @@ pub(crate) struct Rows {
     text_ends: Vec<u32>,
     text: String,
     streams: Vec<((u64, u64), EventIds)>,
+    parts: Parts,
 }
 
 impl Rows {
+    /// Decodes the rest of a block, as far as `parts` of its events are wanted.
     pub(crate) fn new(
         keys: RowKeys<'_>,
         meta: &RowsMetaV2,
         dictionary: Arc<Dictionary>,
         unpacker: &mut Unpacker,
+        parts: Parts,
     ) -> Result<Self, Fault> {
         let RowKeys { rows, timestamp, outcome, mut rest, .. } = keys;
         let cut = &mut rest;
         let tries = meta.attempts as usize;
+        // What can be told from the attempts is stored as the difference to that.
+        let times = parts.has(Parts::TIMING);
+        let quality = parts.has(Parts::QUALITY);
+        let attempted = parts.has(Parts::ATTEMPTS);
+        let any = attempted || times || quality;
+        let used = parts.has(Parts::RESOURCES);
         let id = unpacker.numbers(cut, rows)?;
         let uuids = unpacker.bytes(cut, MAX_RAW_BYTES)?;
         let words = text(unpacker.bytes(cut, MAX_RAW_BYTES)?)?;
@@ -146,35 +157,37 @@ impl Rows {
         let run = unpacker.numbers(cut, rows)?;
         let producer = unpacker.numbers(cut, rows)?;
         let page = unpacker.numbers(cut, rows)?;
-        let correlation = unpacker.numbers(cut, rows)?;
-        let attempts = unpacker.numbers(cut, rows)?;
+        let correlation = unpacker.numbers_if(parts.has(Parts::CORRELATION), cut, rows)?;
+        let attempts = unpacker.numbers_if(any, cut, rows)?;
         let (attempts_at, attempts_each) = match attempts {
+            _ if !any => (Vec::new(), 0),
             Numbers::Same(each) if each.checked_mul(rows as u64) == Some(tries as u64) => {
                 (Vec::new(), each as u32)
             }
             attempts => (places(&attempts, rows, tries)?, 0),
         };
-        let strategy = unpacker.numbers(cut, tries)?;
-        let attempt_outcome = unpacker.numbers(cut, tries)?;
-        let attempt_ns = unpacker.optional(cut, tries)?;
-        let attempt_elements = unpacker.optional(cut, tries)?;
-        let attempt_confidence = unpacker.optional(cut, tries)?;
-        let attempt_shadow = unpacker.optional(cut, tries)?;
+        let strategy = unpacker.numbers_if(attempted, cut, tries)?;
+        let attempt_outcome = unpacker.numbers_if(any, cut, tries)?;
+        let attempt_ns = unpacker.optional_if(attempted || times, cut, tries)?;
+        let attempt_elements = unpacker.optional_if(attempted || quality, cut, tries)?;
+        let attempt_confidence = unpacker.optional_if(attempted || quality, cut, tries)?;
+        let attempt_shadow = unpacker.optional_if(any, cut, tries)?;
         let version = unpacker.optional(cut, rows)?;
         let operation = unpacker.numbers(cut, rows)?;
-        let strategies_ns = unpacker.optional(cut, rows)?;
-        let resolution_ns = unpacker.optional(cut, rows)?;
-        let total_ns = unpacker.optional(cut, rows)?;
-        let memory = unpacker.optional(cut, rows)?;
-        let cpu = unpacker.optional(cut, rows)?;
-        let network = unpacker.optional(cut, rows)?;
-        let dom = unpacker.optional(cut, rows)?;
-        let confidence = unpacker.optional(cut, rows)?;
-        let elements = unpacker.optional(cut, rows)?;
-        let validation = unpacker.numbers(cut, rows)?;
-        let drift = unpacker.numbers(cut, rows)?;
-        let engine = unpacker.numbers(cut, rows)?;
-        let (error, errors) = match unpacker.numbers(cut, rows)? {
+        let strategies_ns = unpacker.optional_if(times, cut, rows)?;
+        let resolution_ns = unpacker.optional_if(times, cut, rows)?;
+        let total_ns = unpacker.optional_if(times, cut, rows)?;
+        let memory = unpacker.optional_if(used, cut, rows)?;
+        let cpu = unpacker.optional_if(used, cut, rows)?;
+        let network = unpacker.optional_if(used, cut, rows)?;
+        let dom = unpacker.optional_if(used, cut, rows)?;
+        let confidence = unpacker.optional_if(quality, cut, rows)?;
+        let elements = unpacker.optional_if(quality, cut, rows)?;
+        let validation = unpacker.numbers_if(quality, cut, rows)?;
+        let drift = unpacker.numbers_if(quality, cut, rows)?;
+        let engine = unpacker.numbers_if(parts.has(Parts::ORIGIN), cut, rows)?;
+        let last = parts.has(Parts::ERROR) || parts.has(Parts::ATTRIBUTES);
+        let (error, errors) = match unpacker.numbers_if(last, cut, rows)? {
             Numbers::Same(0) => (Vec::new(), 0),
             flags => {
                 let mut count = 0;
@@ -187,13 +200,13 @@ impl Rows {
                 (places, count as usize)
             }
         };
-        let error_kind = unpacker.numbers(cut, errors)?;
-        let error_message = unpacker.numbers(cut, errors)?;
-        let error_stack = unpacker.numbers(cut, errors)?;
-        let error_retries = unpacker.optional(cut, errors)?;
-        let error_fallbacks = unpacker.optional(cut, errors)?;
-        let error_recovered = unpacker.numbers(cut, errors)?;
-        let attributes = unpacker.numbers(cut, rows)?;
+        let error_kind = unpacker.numbers_if(last, cut, errors)?;
+        let error_message = unpacker.numbers_if(last, cut, errors)?;
+        let error_stack = unpacker.numbers_if(last, cut, errors)?;
+        let error_retries = unpacker.optional_if(last, cut, errors)?;
+        let error_fallbacks = unpacker.optional_if(last, cut, errors)?;
+        let error_recovered = unpacker.numbers_if(last, cut, errors)?;
+        let attributes = unpacker.numbers_if(last, cut, rows)?;
         let (attributes_at, attribute_cells) = match attributes {
             Numbers::Same(0) => (Vec::new(), 0),
             attributes => {
@@ -204,8 +217,11 @@ impl Rows {
                 (places(&attributes, rows, sum as usize)?, 2 * sum as usize)
             }
         };
-        let attribute_text = unpacker.numbers(cut, attribute_cells)?;
-        let (text, text_ends) = texts(cut, unpacker, 3 * errors + attribute_cells)?;
+        let attribute_text = unpacker.numbers_if(last, cut, attribute_cells)?;
+        let (text, text_ends) = match last {
+            true => texts(cut, unpacker, 3 * errors + attribute_cells)?,
+            false => (String::new(), Vec::new()),
+        };
         let selectors = meta
             .selectors
             .iter()
@@ -274,6 +290,7 @@ impl Rows {
             text_ends,
             text,
             streams,
+            parts,
         })
     }
 
@@ -316,23 +333,40 @@ impl Rows {
     }
 
     /// The event of a row.
+    #[inline]
     pub(crate) fn event(&self, row: usize) -> Result<Event, Fault> {
-        let dictionary = &*self.dictionary;
-        let at = self.selectors.partition_point(|(end, _)| *end as usize <= row);
-        let selector = &self.selectors.get(at).ok_or("a row without a selector")?.1;
+        let (dictionary, parts) = (&*self.dictionary, self.parts);
+        let selector = match &self.selectors[..] {
+            [(_, only)] => only,
+            several => {
+                let at = several.partition_point(|(end, _)| *end as usize <= row);
+                &several.get(at).ok_or("a row without a selector")?.1
+            }
+        };
         let page = self.page.get(row);
         let correlation = (page as i64).wrapping_add(unzigzag(self.correlation.get(row))) as u64;
-        let (attempts, attempted) = self.attempts(row)?;
-        let (timing, quality) = self.measurements(row, attempted, &attempts)?;
+        let range = if self.attempts_at.is_empty() {
+            let each = self.attempts_each as usize;
+            row * each..(row + 1) * each
+        } else {
+            self.attempts_at[row] as usize..self.attempts_at[row + 1] as usize
+        };
+        let (timing, quality) = self.measurements(row, range.clone())?;
         Ok(Event {
             id: self.id(row)?,
-            correlation_id: cell(&dictionary.correlations, correlation)?.cloned(),
+            correlation_id: match parts.has(Parts::CORRELATION) {
+                true => cell(&dictionary.correlations, correlation)?.cloned(),
+                false => None,
+            },
             selector: selector.clone(),
             selector_version: self.version.small(row)?,
             timestamp: Timestamp::from_nanos(self.timestamp.get(row) as i64),
             operation: words::operation(self.operation.get(row) as u8)?,
             outcome: words::outcome(self.outcome.get(row) as u8)?,
-            attempts,
+            attempts: match parts.has(Parts::ATTEMPTS) {
+                true => self.attempts(range)?,
+                false => Vec::new(),
+            },
             timing,
             resources: Resources {
                 memory_mb: self.memory.get(row).map(f64::from_bits),
@@ -342,7 +376,7 @@ impl Rows {
             },
             quality,
             error: self.error(row)?,
-            page: dictionary.page(page)?,
+            page: if parts.has(Parts::PAGE) { dictionary.page(page)? } else { None },
             engine: dictionary.engine(self.engine.get(row))?,
             run: cell(&dictionary.runs, self.run.get(row))?.cloned(),
             producer: cell(&dictionary.producers, self.producer.get(row))?.cloned(),
@@ -351,27 +385,16 @@ impl Rows {
         })
     }
 
-    fn attempts(&self, row: usize) -> Result<(Vec<Attempt>, u64), Fault> {
-        let range = if self.attempts_at.is_empty() {
-            let each = self.attempts_each as usize;
-            row * each..(row + 1) * each
-        } else {
-            self.attempts_at[row] as usize..self.attempts_at[row + 1] as usize
-        };
-        let mut sum = 0u64;
+    fn attempts(&self, range: Range<usize>) -> Result<Vec<Attempt>, Fault> {
         let mut attempts = Vec::with_capacity(range.len());
         for at in range {
             let (kind, text) = self.dictionary.strategy(self.strategy.get(at))?;
-            let duration = self.attempt_ns.get(at);
-            sum = sum.wrapping_add(duration.unwrap_or(0));
             let shadow = self.attempt_shadow.small(at)?.map(words::confidence).transpose()?;
-            let outcome: AttemptOutcome =
-                words::attempt_outcome(self.attempt_outcome.get(at) as u8)?;
             attempts.push(Attempt {
-                kind,
-                text,
-                outcome,
-                duration: duration.map(Duration::from_nanos),
+                kind: kind.clone(),
+                text: text.clone(),
+                outcome: words::attempt_outcome(self.attempt_outcome.get(at) as u8)?,
+                duration: self.attempt_ns.get(at).map(Duration::from_nanos),
                 elements: self.attempt_elements.small(at)?,
                 confidence: self
                     .attempt_confidence
@@ -381,29 +404,36 @@ impl Rows {
                 shadow: shadow.map(|probability| ShadowProbe { probability }),
             });
         }
-        Ok((attempts, sum))
+        Ok(attempts)
     }
 
-    fn measurements(
-        &self,
-        row: usize,
-        attempted: u64,
-        attempts: &[Attempt],
-    ) -> Result<(Timing, Quality), Fault> {
+    /// What can be told from a row's attempts is stored as the difference to that.
+    fn measurements(&self, row: usize, tries: Range<usize>) -> Result<(Timing, Quality), Fault> {
         let beyond = |base: u64, value: Option<u64>| {
             value.map(|value| base.wrapping_add(unzigzag(value) as u64))
         };
         let small = |value: Option<u64>| -> Result<Option<u32>, Fault> {
             value.map(|it| u32::try_from(it).map_err(|_| format!("{it} is too great"))).transpose()
         };
+        let mut attempted = 0u64;
+        let mut accepted = None;
+        for at in tries {
+            attempted = attempted.wrapping_add(self.attempt_ns.get(at).unwrap_or(0));
+            let outcome = self.attempt_outcome.get(at) as u8;
+            if accepted.is_none()
+                && words::is_accepted(outcome)
+                && self.attempt_shadow.get(at).is_none()
+            {
+                accepted = Some(at);
+            }
+        }
         let strategies = beyond(attempted, self.strategies_ns.get(row));
         let base = strategies.unwrap_or(attempted);
         let resolution = beyond(base, self.resolution_ns.get(row));
         let total = beyond(resolution.unwrap_or(base), self.total_ns.get(row));
-        let accepted = attempts.iter().find(|attempt| attempt.is_accepted());
-        let base = accepted.and_then(|it| it.confidence).map_or(0, |it| it.millionths().into());
+        let base = accepted.and_then(|at| self.attempt_confidence.get(at)).unwrap_or(0);
         let confidence = small(beyond(base, self.confidence.get(row)))?;
-        let base = accepted.and_then(|it| it.elements).map_or(0, u64::from);
+        let base = accepted.and_then(|at| self.attempt_elements.get(at)).unwrap_or(0);
         let timing = Timing {
             resolution: resolution.map(Duration::from_nanos),
             strategies: strategies.map(Duration::from_nanos),

@@ -1,0 +1,160 @@
+//! The files of events: what they are called, and how each is read.
+
+use super::compressed::Compressed;
+use super::lines::Lines;
+use super::{DIRECTORY, Shared, original};
+use crate::disk::{self, Disk, DiskFile, OpenMode};
+use crate::fault;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use telemetry_interfaces::Result;
+
+/// How often the directory is listed again when a file goes under our eyes.
+const LOOKS: usize = 20;
+
+/// What a day's file holds; of one day, what was appended first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    /// An array, as the original Python system wrote it.
+    Original,
+    /// The same through gzip.
+    OriginalGzip,
+    /// Lines of a day that was closed, compressed.
+    Compressed,
+    /// Lines.
+    Lines,
+}
+
+impl Form {
+    const ALL: [Self; 4] = [Self::Original, Self::OriginalGzip, Self::Compressed, Self::Lines];
+
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Original => ".json",
+            Self::OriginalGzip => ".json.gz",
+            Self::Compressed => ".jsonl.zst",
+            Self::Lines => ".jsonl",
+        }
+    }
+
+    /// The name of a day's file of this form.
+    pub(super) fn file(self, day: &str) -> String {
+        format!("{day}{}", self.ending())
+    }
+}
+
+/// Day and form of a file of events, or `None` for any other file.
+pub(super) fn form_of(name: &str) -> Option<(&str, Form)> {
+    Form::ALL.into_iter().find_map(|form| {
+        let day = name.strip_suffix(form.ending())?;
+        let digits = [0, 1, 2, 3, 5, 6, 8, 9];
+        let bytes = day.as_bytes();
+        let is_day = bytes.len() == 10
+            && digits.iter().all(|at| bytes[*at].is_ascii_digit())
+            && bytes[4] == b'-'
+            && bytes[7] == b'-';
+        is_day.then_some((day, form))
+    })
+}
+
+/// The day of a file that is appended to, or `None` for any other file.
+pub(super) fn day_of(name: &str) -> Option<&str> {
+    form_of(name).filter(|(_, form)| *form == Form::Lines).map(|(day, _)| day)
+}
+
+/// One file of events, as far as it goes at this moment. A day may have several.
+#[derive(Debug)]
+pub(super) struct Day {
+    /// `YYYY-MM-DD`.
+    pub(super) day: String,
+    pub(super) form: Form,
+    /// Its lines, uncompressed.
+    pub(super) file: Arc<dyn DiskFile>,
+    /// Lines before this are in the compressed file.
+    pub(super) start: u64,
+    /// Where its lines end.
+    pub(super) size: u64,
+    /// Bytes on disk.
+    pub(super) bytes: u64,
+}
+
+impl Day {
+    /// The file, relative to the store.
+    pub(super) fn name(&self) -> String {
+        format!("{DIRECTORY}/{}", self.form.file(&self.day))
+    }
+
+    pub(super) fn lines(&self) -> Lines {
+        Lines::new(Arc::clone(&self.file), self.start, self.size)
+    }
+
+    fn open(disk: &dyn Disk, store: &Path, day: &str, form: Form) -> io::Result<Self> {
+        let path = store.join(DIRECTORY).join(form.file(day));
+        let stored = disk.open(&path, OpenMode::Read)?;
+        let bytes = stored.size()?;
+        let file: Arc<dyn DiskFile> = match form {
+            Form::Lines => stored,
+            Form::Compressed => Arc::new(Compressed::open(stored)?),
+            Form::Original | Form::OriginalGzip => {
+                let content = disk::read_exact(&*stored, 0, bytes as usize)?;
+                Arc::new(original::as_lines(content, form == Form::OriginalGzip)?)
+            }
+        };
+        let size = file.size()?;
+        Ok(Self { day: day.to_owned(), form, file, start: 0, size, bytes })
+    }
+}
+
+impl Shared {
+    /// The files of events, earliest day first. No append is half done in what they show.
+    pub(super) fn days(&self) -> Result<Vec<Day>> {
+        let _writer = self.writer();
+        let directory = self.path.join(DIRECTORY);
+        for _ in 0..LOOKS {
+            let names = match self.disk.list(&directory) {
+                Ok(names) => names,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                Err(error) => return Err(fault::io("list", &directory, error)),
+            };
+            let mut found: Vec<(&str, Form)> =
+                names.iter().filter_map(|name| form_of(name)).collect();
+            found.sort_unstable();
+            match self.open_days(&found) {
+                // Compressed, and removed, since it was listed.
+                Err((_, error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Err((name, error)) => {
+                    let path = directory.join(name);
+                    return Err(match error.kind() {
+                        io::ErrorKind::InvalidData => {
+                            let name = path.strip_prefix(&self.path).unwrap_or(&path);
+                            fault::damaged(&name.to_string_lossy(), 0, error.to_string())
+                                .cure("restore the file from a backup, or move it away")
+                        }
+                        _ => fault::io("open", &path, error),
+                    });
+                }
+                Ok(days) => return Ok(days),
+            }
+        }
+        let gone = io::Error::new(io::ErrorKind::NotFound, "a file was removed again and again");
+        Err(fault::io("open the files of", &directory, gone))
+    }
+
+    fn open_days(&self, found: &[(&str, Form)]) -> Result<Vec<Day>, (String, io::Error)> {
+        let mut days: Vec<Day> = Vec::new();
+        for &(day, form) in found {
+            let failed = |error| (form.file(day), error);
+            let mut opened = Day::open(&*self.disk, &self.path, day, form).map_err(failed)?;
+            let before = days.last().filter(|it| it.day == day && it.form == Form::Compressed);
+            if form == Form::Lines && before.is_some() {
+                let path = self.path.join(DIRECTORY).join(Form::Compressed.file(day));
+                let stored = self.disk.open(&path, OpenMode::Read).map_err(failed)?;
+                let compressed = Compressed::open(stored).map_err(failed)?;
+                opened.start = compressed.covers(&*opened.file, opened.size).map_err(failed)?;
+            }
+            days.push(opened);
+        }
+        Ok(days)
+    }
+}
