@@ -9,6 +9,8 @@ mod email;
 #[cfg(not(feature = "smtp"))]
 #[path = "channels/email_missing.rs"]
 mod email;
+#[cfg(not(all(feature = "smtp", feature = "webhook")))]
+mod never;
 #[cfg(feature = "webhook")]
 mod payload;
 #[cfg(feature = "webhook")]
@@ -18,7 +20,12 @@ mod service;
 mod service;
 mod text;
 
+pub(crate) use email::connect as connect_email;
+
 pub use command::CommandNotifier;
+#[cfg(not(all(feature = "smtp", feature = "webhook")))]
+pub(crate) use never::Never;
+
 pub use config::{ChannelsConfig, CommandConfig, EmailConfig, EmailTls, ServiceConfig};
 pub use console::ConsoleNotifier;
 #[cfg(feature = "smtp")]

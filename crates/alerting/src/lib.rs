@@ -7,6 +7,7 @@ mod bucket;
 mod channel;
 mod channels;
 mod config;
+mod couriers;
 mod delivery_config;
 mod detection;
 mod dispatch;
@@ -60,6 +61,7 @@ pub use channels::{
 #[cfg(feature = "webhook")]
 pub use channels::{ServiceKind, ServiceNotifier};
 pub use config::{AlertingConfig, Profile, WebhookConfig};
+pub use couriers::couriers;
 pub use delivery_config::{DeliveryConfig, GroupBy, Inhibition, Mute, Route};
 pub use detection::{DetectionConfig, DetectionEngine, DetectionMemory};
 pub use engine::ThresholdEngine;

@@ -4,8 +4,8 @@ use reqwest::{Client, StatusCode, Url, redirect};
 use ring::hmac;
 use serde::Serialize;
 use telemetry_interfaces::{
-    BoxFuture, Code, Error, ErrorKind, NoticeGroup, Notification, NotificationKind, Notifier,
-    Receipt, Result,
+    BoxFuture, Code, Courier, Document, Error, ErrorKind, NoticeGroup, Notification,
+    NotificationKind, Notifier, Receipt, Result,
 };
 use telemetry_models::{Alert, Timestamp};
 
@@ -141,6 +141,50 @@ impl WebhookNotifier {
             self.post.error(ErrorKind::Internal, "the notification is not JSON").source(error)
         })?;
         self.post.send(json, &notification.key).await
+    }
+}
+
+/// A document as a webhook gets it.
+#[derive(Serialize)]
+struct DocumentBody<'a> {
+    version: u32,
+    key: &'a str,
+    kind: &'static str,
+    title: &'a str,
+    summary: &'a str,
+    file_name: &'a str,
+    media_type: &'a str,
+    text: &'a str,
+}
+
+impl WebhookNotifier {
+    async fn post_document(&self, document: &Document) -> Result<Receipt> {
+        let body = DocumentBody {
+            version: 1,
+            key: &document.key,
+            kind: "document",
+            title: &document.title,
+            summary: &document.summary,
+            file_name: &document.file_name,
+            media_type: &document.media_type,
+            text: &document.text,
+        };
+        let json = serde_json::to_vec(&body).map_err(|error| {
+            self.post.error(ErrorKind::Internal, "the document is not JSON").source(error)
+        })?;
+        self.post.send(json, &document.key).await
+    }
+}
+
+/// Posts `{"version": 1, "key", "kind": "document", "title", "summary", "file_name", "media_type",
+/// "text"}`, with the headers of a notification.
+impl Courier for WebhookNotifier {
+    fn name(&self) -> &str {
+        &self.post.name
+    }
+
+    fn deliver<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<Receipt>> {
+        Box::pin(self.post_document(document))
     }
 }
 

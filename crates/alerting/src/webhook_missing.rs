@@ -1,8 +1,9 @@
-use crate::{LogNotifier, WebhookConfig};
+use crate::WebhookConfig;
+use crate::channels::Never;
 use telemetry_interfaces::{Code, Error, ErrorKind, Result};
 
 /// This build has no webhooks.
-pub(crate) fn connect(config: &WebhookConfig) -> Result<LogNotifier> {
+pub(crate) fn connect(config: &WebhookConfig) -> Result<Never> {
     Err(Error::new(
         ErrorKind::Unsupported,
         Code::Configuration,

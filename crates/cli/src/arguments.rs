@@ -7,6 +7,7 @@ use crate::commands::config::ConfigCommand;
 use crate::commands::init::InitArgs;
 use crate::commands::query::QueryArgs;
 use crate::commands::report::ReportArgs;
+use crate::commands::schedule::ScheduleCommand;
 use crate::commands::stats::StatsArgs;
 use crate::commands::store::StoreCommand;
 use crate::commands::tail::TailArgs;
@@ -117,6 +118,9 @@ Example:
     Stats(StatsArgs),
     /// Make a report: terminal text, JSON, HTML, Markdown, CSV or JUnit XML
     Report(ReportArgs),
+    /// Make reports by themselves, and deliver them
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Check conditions, for continuous integration
     Check(CheckArgs),
     /// Find anomalies in what selectors did over time

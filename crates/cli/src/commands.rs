@@ -14,6 +14,7 @@ pub(crate) mod init;
 pub(crate) mod query;
 pub(crate) mod report;
 mod rollup;
+pub(crate) mod schedule;
 mod series;
 pub(crate) mod silence;
 pub(crate) mod stats;
@@ -40,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments, console: &mut Console) -> Outcome {
         Command::Tail(args) => tail::run(args, global, console),
         Command::Stats(args) => stats::run(args, global, console),
         Command::Report(args) => report::run(args, global, console),
+        Command::Schedule(command) => schedule::run(command, global, console),
         Command::Check(args) => check::run(args, global, console),
         Command::Anomalies(args) => anomalies::run(args, global, console),
         Command::Calibration(args) => calibration::run(args, global, console),

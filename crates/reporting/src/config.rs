@@ -1,3 +1,4 @@
+use crate::schedule::{self, ScheduleConfig};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use telemetry_interfaces::{Code, Error, ErrorKind, Result};
@@ -49,6 +50,9 @@ pub struct ReportingConfig {
     pub harm_margin: f64,
     /// Most recommendations listed, 1 to 1,000.
     pub max_recommendations: usize,
+    /// Reports that are made by themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<ScheduleConfig>,
 }
 
 impl Default for ReportingConfig {
@@ -74,6 +78,7 @@ impl Default for ReportingConfig {
             service_level_share: 0.95,
             harm_margin: 0.01,
             max_recommendations: 20,
+            schedules: Vec::new(),
         }
     }
 }
@@ -104,6 +109,7 @@ impl ReportingConfig {
         within("service_level_share", self.service_level_share, 0.0, 1.0)?;
         within("harm_margin", self.harm_margin, f64::MIN_POSITIVE, 0.1)?;
         within("max_recommendations", self.max_recommendations, 1, 1_000)
+        schedule::validate(&self.schedules)
     }
 }
 

@@ -1,10 +1,10 @@
 use super::config::{EmailConfig, EmailTls, invalid};
 use super::text::{lines, title};
-use lettre::message::{Mailbox, Mailboxes, header};
+use lettre::message::{Attachment, Mailbox, Mailboxes, MultiPart, SinglePart, header};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use telemetry_interfaces::{
-    BoxFuture, Code, Error, ErrorKind, Notification, Notifier, Receipt, Result,
+    BoxFuture, Code, Courier, Document, Error, ErrorKind, Notification, Notifier, Receipt, Result,
 };
 
 /// Sends mail over SMTP, plain text, with the idempotency key as `Message-ID`, so that a mail that is
@@ -52,9 +52,6 @@ impl EmailNotifier {
     }
 
     async fn send(&self, notification: &Notification) -> Result<Receipt> {
-        let failed = |kind, message: &str| {
-            Error::new(kind, Code::Processing, message).with("channel", &self.name)
-        };
         let mail = Message::builder()
             .from(self.from.clone())
             .mailbox(header::To::from(self.to.clone()))
@@ -62,7 +59,40 @@ impl EmailNotifier {
             .message_id(Some(format!("<{}@selector-telemetry>", notification.key)))
             .header(header::ContentType::TEXT_PLAIN)
             .body(lines(notification, 100_000).join("\n"))
-            .map_err(|error| failed(ErrorKind::Internal, "cannot write the mail").source(error))?;
+            .map_err(|error| self.unwritable(error))?;
+        self.hand_over(mail).await
+    }
+
+    /// The summary as text, the document attached.
+    async fn send_document(&self, document: &Document) -> Result<Receipt> {
+        let media_type = document.media_type.parse().map_err(|_| {
+            self.failed(ErrorKind::Invalid, "the media type of the document is none")
+                .with("media_type", &document.media_type)
+        })?;
+        let attached =
+            Attachment::new(document.file_name.clone()).body(document.text.clone(), media_type);
+        let parts = MultiPart::mixed()
+            .singlepart(SinglePart::plain(document.summary.clone()))
+            .singlepart(attached);
+        let mail = Message::builder()
+            .from(self.from.clone())
+            .mailbox(header::To::from(self.to.clone()))
+            .subject(document.title.clone())
+            .message_id(Some(format!("<{}@selector-telemetry>", document.key)))
+            .multipart(parts)
+            .map_err(|error| self.unwritable(error))?;
+        self.hand_over(mail).await
+    }
+
+    fn failed(&self, kind: ErrorKind, message: &str) -> Error {
+        Error::new(kind, Code::Processing, message).with("channel", &self.name)
+    }
+
+    fn unwritable(&self, error: lettre::error::Error) -> Error {
+        self.failed(ErrorKind::Internal, "cannot write the mail").source(error)
+    }
+
+    async fn hand_over(&self, mail: Message) -> Result<Receipt> {
         match self.transport.send(mail).await {
             Ok(response) => {
                 let text: Vec<&str> = response.message().collect();
@@ -73,7 +103,7 @@ impl EmailNotifier {
                     true => ErrorKind::Invalid,
                     false => ErrorKind::Unavailable,
                 };
-                Err(failed(kind, "the mail server did not take the mail").source(error))
+                Err(self.failed(kind, "the mail server did not take the mail").source(error))
             }
         }
     }
@@ -86,6 +116,16 @@ impl Notifier for EmailNotifier {
 
     fn notify<'a>(&'a self, notification: &'a Notification) -> BoxFuture<'a, Result<Receipt>> {
         Box::pin(self.send(notification))
+    }
+}
+
+impl Courier for EmailNotifier {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn deliver<'a>(&'a self, document: &'a Document) -> BoxFuture<'a, Result<Receipt>> {
+        Box::pin(self.send_document(document))
     }
 }
 

@@ -1,9 +1,9 @@
+use super::Never;
 use super::config::EmailConfig;
-use crate::LogNotifier;
 use telemetry_interfaces::{Code, Error, ErrorKind, Result};
 
 /// This build sends no mail.
-pub(crate) fn connect(config: &EmailConfig) -> Result<LogNotifier> {
+pub(crate) fn connect(config: &EmailConfig) -> Result<Never> {
     Err(Error::new(
         ErrorKind::Unsupported,
         Code::Configuration,

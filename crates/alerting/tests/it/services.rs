@@ -263,7 +263,8 @@ fn alertmanager_itself_takes_alerts_and_their_end() {
 #[cfg(feature = "smtp")]
 mod mail {
     use super::*;
-    use telemetry_alerting::{EmailConfig, EmailTls};
+    use telemetry_alerting::{EmailConfig, EmailTls, couriers};
+    use telemetry_interfaces::Document;
 
     const SERVER: &str = "
 import sys, time
@@ -317,6 +318,10 @@ sys.stdin.read()
     }
 
     fn channel(port: u16, to: &str) -> Channel {
+        channels(&config(port, to)).unwrap().remove(0)
+    }
+
+    fn config(port: u16, to: &str) -> AlertingConfig {
         let email = EmailConfig {
             name: "mail".into(),
             server: "127.0.0.1".into(),
@@ -332,7 +337,30 @@ sys.stdin.read()
         let channels_of = ChannelsConfig { email: vec![email], ..ChannelsConfig::default() };
         let config = AlertingConfig { log: false, channels: channels_of, ..Default::default() };
         config.validate().unwrap();
-        channels(&config).unwrap().remove(0)
+        config
+    }
+
+    #[test]
+    fn a_document_is_mailed_as_an_attachment() {
+        let Some(mut server) = Server::start() else { return };
+        let config = config(server.port, "ops@example.com");
+        let document = Document {
+            key: "report-weekly-1".into(),
+            title: "weekly: all is well".into(),
+            summary: "all is well".into(),
+            file_name: "weekly-20261125T070000Z.html".into(),
+            media_type: "text/html; charset=utf-8".into(),
+            text: "<p>prix à débattre</p>".into(),
+        };
+        let couriers = couriers(&config, &["mail".into()]).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let receipt = runtime.block_on(couriers[0].deliver(&document)).unwrap();
+        assert!(receipt.answer.contains("250"), "{}", receipt.answer);
+        let mail = server.lines.next().unwrap().unwrap();
+        assert!(mail.contains("Message-ID: <report-weekly-1@selector-telemetry>"), "{mail}");
+        assert!(mail.contains("filename=\"weekly-20261125T070000Z.html\""), "{mail}");
+        let unknown = telemetry_alerting::couriers(&config, &["nobody".into()]).err().unwrap();
+        assert!(unknown.to_string().contains("mail"), "{unknown}");
     }
 
     #[test]

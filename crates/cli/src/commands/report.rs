@@ -14,6 +14,7 @@ use telemetry_runtime::alerting::AlertFilter;
 use telemetry_runtime::interfaces::{Code, Error, ErrorKind, Query, ReportRenderer, Result};
 use telemetry_runtime::models::report::{Report, ReportKind};
 use telemetry_runtime::models::{Alert, Timestamp};
+use telemetry_runtime::reporting::schedule::Schedule;
 use telemetry_runtime::reporting::{
     CsvRenderer, HtmlRenderer, JsonRenderer, JunitRenderer, MarkdownRenderer, ReportBuilder,
     ReportRequest, ReportingConfig, Source, TerminalRenderer,
@@ -184,6 +185,46 @@ pub(crate) fn make(
     Ok((report, Target { format, out: out.map(Path::to_owned) }))
 }
 
+/// The report of a schedule that was due at a time. Alerts that cannot be read are left out, and the
+/// report says so.
+///
+/// # Errors
+/// When the store cannot be read at all.
+pub(crate) fn scheduled(
+    schedule: &Schedule,
+    due: Timestamp,
+    settings: &Settings,
+) -> Result<Report> {
+    let store = settings.open_store()?;
+    let (alerts, unreadable) = match alerts(settings.store_path()) {
+        Ok(alerts) => (alerts, None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    let (query, compare) = schedule.query(due);
+    let mut reproduce = format!(
+        "telemetry report --store {}",
+        quoted(&settings.store_path().display().to_string())
+    );
+    let options = [
+        ("selector", query.selector.as_ref().map(ToString::to_string)),
+        ("site", query.site.as_ref().map(ToString::to_string)),
+        ("since", query.from.map(|at| at.to_string())),
+        ("until", query.to.map(|at| at.to_string())),
+        ("compare", schedule.compare.then(|| "previous".to_owned())),
+    ];
+    for (name, value) in options {
+        if let Some(value) = value {
+            reproduce += &format!(" --{name} {}", quoted(&value));
+        }
+    }
+    let request =
+        ReportRequest { query, alerts: &alerts, now: due, reproduce: Some(reproduce), compare };
+    let builder = ReportBuilder::new(settings.config.reporting.clone())?;
+    let mut report = builder.build(&*store, &request, &mut |_| {})?;
+    report.data_quality.alerts_unreadable = unreadable;
+    Ok(report)
+}
+
 /// Writes a report to where it goes.
 pub(crate) fn deliver(
     report: &Report,
@@ -295,7 +336,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// A report must not replace a part of the store.
-fn refuse_store(out: &Path, store: &Path) -> Result<()> {
+pub(crate) fn refuse_store(out: &Path, store: &Path) -> Result<()> {
     let directory = out.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let inside = match (directory.canonicalize(), store.canonicalize()) {
         (Ok(directory), Ok(store)) => directory.starts_with(store),

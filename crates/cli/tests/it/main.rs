@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod query;
 mod report;
+mod schedule;
 mod setup;
 mod store;
 mod tail;

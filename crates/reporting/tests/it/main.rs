@@ -9,4 +9,5 @@ mod findings;
 mod formats;
 mod hostile;
 mod quality;
+mod schedule;
 mod snapshots;
