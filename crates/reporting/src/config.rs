@@ -108,7 +108,7 @@ impl ReportingConfig {
         within("service_level_ms", self.service_level_ms, f64::MIN_POSITIVE, 3_600_000.0)?;
         within("service_level_share", self.service_level_share, 0.0, 1.0)?;
         within("harm_margin", self.harm_margin, f64::MIN_POSITIVE, 0.1)?;
-        within("max_recommendations", self.max_recommendations, 1, 1_000)
+        within("max_recommendations", self.max_recommendations, 1, 1_000)?;
         schedule::validate(&self.schedules)
     }
 }

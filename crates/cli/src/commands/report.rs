@@ -211,14 +211,26 @@ pub(crate) fn scheduled(
         ("since", query.from.map(|at| at.to_string())),
         ("until", query.to.map(|at| at.to_string())),
         ("compare", schedule.compare.then(|| "previous".to_owned())),
+        (
+            "kind",
+            (schedule.kind != ReportKind::default())
+                .then(|| schedule.kind.as_str().replace('_', "-")),
+        ),
     ];
     for (name, value) in options {
         if let Some(value) = value {
             reproduce += &format!(" --{name} {}", quoted(&value));
         }
     }
-    let request =
-        ReportRequest { query, alerts: &alerts, now: due, reproduce: Some(reproduce), compare };
+    let request = ReportRequest {
+        query,
+        alerts: &alerts,
+        now: due,
+        reproduce: Some(reproduce),
+        compare,
+        kind: schedule.kind,
+        source: Source::default(),
+    };
     let builder = ReportBuilder::new(settings.config.reporting.clone())?;
     let mut report = builder.build(&*store, &request, &mut |_| {})?;
     report.data_quality.alerts_unreadable = unreadable;

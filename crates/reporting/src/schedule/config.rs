@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 use telemetry_interfaces::{Code, Error, ErrorKind, Result};
 use telemetry_models::Timestamp;
+use telemetry_models::report::ReportKind;
 
 /// Most schedules.
 const MOST: usize = 1_000;
@@ -43,6 +44,8 @@ pub struct ScheduleConfig {
     /// due (with `once`, 24 hours).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<String>,
+    /// What it is about; everything without it.
+    pub kind: ReportKind,
     /// Whether it is compared with the time right before, as long.
     pub compare: bool,
     /// Selectors it covers, with `*` and `?`; all without it.
@@ -97,6 +100,7 @@ impl Default for ScheduleConfig {
             cron: None,
             time_zone: "UTC".into(),
             period: None,
+            kind: ReportKind::default(),
             compare: false,
             selector: None,
             site: None,
@@ -135,6 +139,7 @@ impl ScheduleConfig {
             name: self.name.clone(),
             when: self.when()?,
             period: self.length("period", self.period.as_deref())?,
+            kind: self.kind,
             compare: self.compare,
             selector: selector.transpose()?,
             site: self.site.clone(),

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use telemetry_interfaces::{Query, SelectorPattern};
 use telemetry_models::Timestamp;
+use telemetry_models::report::ReportKind;
 
 /// A schedule whose configuration was read and found right.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Schedule {
     /// How much time a report covers, up to the time it is due; without it, the time since the one
     /// before was due.
     pub period: Option<Duration>,
+    /// What it is about.
+    pub kind: ReportKind,
     /// Whether it is compared with the time right before, as long.
     pub compare: bool,
     /// Selectors it covers; all without it.

@@ -73,7 +73,7 @@ fn every(length: Duration) -> String {
         (0, 2..60) if 60 % minutes == 0 => format!("*-*-* *:00/{minutes}:00 UTC"),
         (0, 60) => "*-*-* *:00:00 UTC".into(),
         (0, 1_440) => "*-*-* 00:00:00 UTC".into(),
-        (0, _) if minutes % 60 == 0 && 24 % (minutes / 60) == 0 => {
+        (0, _) if minutes.is_multiple_of(60) && 24 % (minutes / 60) == 0 => {
             format!("*-*-* 00/{}:00:00 UTC", minutes / 60)
         }
         _ => "*-*-* *:*:00".into(),
