@@ -46,7 +46,7 @@ pub struct ReportingConfig {
     /// Share of successful operations that should be within that time, 0 to 1.
     pub service_level_share: f64,
     /// Largest loss of success rate that a recommended change may bring, at the upper end of its
-    /// 95 % interval, above 0 and up to 0.1.
+    /// one-sided 90 % interval, above 0 and up to 0.1.
     pub harm_margin: f64,
     /// Most recommendations listed, 1 to 1,000.
     pub max_recommendations: usize,
@@ -76,7 +76,7 @@ impl Default for ReportingConfig {
             objective: 0.99,
             service_level_ms: 1_000.0,
             service_level_share: 0.95,
-            harm_margin: 0.01,
+            harm_margin: 0.015,
             max_recommendations: 20,
             schedules: Vec::new(),
         }

@@ -8,7 +8,9 @@
 //! knows what every strategy would have done there, what a recommended order really saves is known
 //! as well. Null fleets have nothing to gain.
 
+mod corpus;
 mod figures;
+mod real;
 mod world;
 
 use crate::workspace::Workspace;
@@ -16,8 +18,8 @@ use anyhow::{Result, ensure};
 use figures::{Figures, Fleet};
 use std::collections::BTreeMap;
 use telemetry_runtime::interfaces::{EventStore, MemoryStore, Query};
+use telemetry_runtime::models::Timestamp;
 use telemetry_runtime::models::report::{Report, ReportKind};
-use telemetry_runtime::models::{Event, Timestamp};
 use telemetry_runtime::reporting::{ReportBuilder, ReportRequest, ReportingConfig, Source};
 use world::{Selector, World};
 
@@ -37,14 +39,17 @@ pub(crate) struct Arguments {
     probes: f64,
     /// Evaluate a store of real operations instead: recommendations of its first three quarters
     /// against replay on the last
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "drift")]
     store: Option<std::path::PathBuf>,
+    /// Evaluate the drift corpus instead, resolved by the multi-strategy engine with probes
+    #[arg(long)]
+    drift: bool,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn run(_workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     ensure!(
         arguments.probes > 0.0 && arguments.probes <= 1.0,
         "--probes is {}, allowed is above 0 to 1",
@@ -52,7 +57,12 @@ pub(crate) fn run(_workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     );
     let mut figures = Figures::default();
     if let Some(store) = &arguments.store {
-        figures.real = Some(real(store)?);
+        let store = telemetry_runtime::storage::open_existing_read_only(store)?;
+        figures.real = Some(real::replayed(&*store)?);
+        return figures.print(arguments.json);
+    }
+    if arguments.drift {
+        figures.real = Some(real::replayed(&corpus::resolved(workspace)?)?);
         return figures.print(arguments.json);
     }
     for at in 0..arguments.fleets {
@@ -118,45 +128,4 @@ fn score(world: &World, report: &Report) -> Fleet {
         fleet.probed += card.success_effect.map_or(0, |_| card.n);
     }
     fleet
-}
-
-/// Recommendations from the first three quarters of a store, against replay on the last quarter.
-fn real(path: &std::path::Path) -> Result<figures::Real> {
-    use telemetry_aggregation::{OrderEvidence, Part};
-    let store = telemetry_runtime::storage::open_existing_read_only(path)?;
-    let events: Vec<Event> = store.query(&Query::all())?.collect::<Result<_, _>>()?;
-    ensure!(events.len() >= 100, "{} events are too few to split", events.len());
-    let cut = events[events.len() * 3 / 4].timestamp;
-    let report = report(&*store, cut)?;
-    let section = report.recommendations.unwrap_or_default();
-    let mut real = figures::Real {
-        events: events.len() as u64,
-        selectors: report.totals.selectors,
-        probed: events.iter().filter(|it| it.attempts.iter().any(|a| a.shadow.is_some())).count()
-            as u64,
-        advised: section.cards.iter().filter(|it| !it.order.is_empty()).count() as u64,
-        scarce: section.scarce.len() as u64 + section.scarce_omitted,
-        ..figures::Real::default()
-    };
-    for card in section.cards.iter().filter(|it| !it.order.is_empty()) {
-        let mut evidence = OrderEvidence::default();
-        let own = events.iter().filter(|it| it.timestamp >= cut && it.selector == card.selector);
-        own.for_each(|event| evidence.add(event, Part::Select));
-        let place = |it: &telemetry_runtime::models::report::StrategyText| {
-            evidence.strategies().iter().position(|(kind, text)| {
-                kind.as_str() == it.kind && text.as_deref() == it.text.as_deref()
-            })
-        };
-        let Some(order) = card.order.iter().map(place).collect::<Option<Vec<_>>>() else {
-            continue;
-        };
-        let Some(found) = evidence.estimate(&order, Part::Select) else { continue };
-        real.replayed += 1;
-        real.covered += found.covered;
-        real.n += found.n;
-        real.predicted += card.saving_share.unwrap_or(0.0) * found.present_ns * found.n as f64;
-        real.realised += found.saving_ns * found.n as f64;
-        real.present += found.present_ns * found.n as f64;
-    }
-    Ok(real)
 }

@@ -2,7 +2,7 @@ use super::evidence::{Cell, OrderEvidence, Part, Tally};
 use std::collections::BTreeMap;
 
 /// Fewest operations with probes that stand for a stratum.
-const MIN_PROBED: u64 = 20;
+const MIN_PROBED: u64 = 10;
 /// Fewest operations of which everything is known for the exact search.
 const MIN_JOINT: u64 = 200;
 /// Student's t for 15 degrees of freedom: two-sided 95 % and 99 %.
@@ -19,10 +19,12 @@ pub struct OrderEstimate {
     /// Standard error of it: delete-one jackknife over groups of clusters (B. Efron, C. Stein, The
     /// Annals of Statistics 9 (1981)).
     pub error_ns: f64,
-    /// Mean change of success: operations that would find nothing or another element, below 0.
-    pub success: f64,
-    /// Operations behind the change of success.
-    pub success_n: u64,
+    /// Mean loss of success, 0 to 1: operations that would find nothing or another element.
+    pub lost: f64,
+    /// Share of the operations of which only probes tell whether they would.
+    pub uncertain: f64,
+    /// Operations with probes that tell it, and those among them that would.
+    pub probed: (u64, u64),
     /// Operations from which it is known what the order would have done, in all strata that are
     /// not taken at their worst.
     pub covered: u64,
@@ -41,6 +43,17 @@ impl OrderEstimate {
         self.saving_ns - T_99 * self.error_ns
     }
 
+    /// Upper end of the loss of success: a Wilson interval over the probes, for the operations of
+    /// which only probes tell it; `z` is the normal quantile, 1.96 for two-sided 95 %.
+    pub fn lost_high(&self, z: f64) -> f64 {
+        let (n, lost) = self.probed;
+        if self.uncertain <= 0.0 {
+            return self.lost;
+        }
+        let share = crate::wilson(lost, n, z).map_or(1.0, |it| it.high);
+        (self.uncertain * share).max(self.lost).min(1.0)
+    }
+
     /// The saving, drawn towards none as far as it is uncertain: the best of many estimates is
     /// otherwise too good (positive-part James–Stein).
     pub fn shrunk_ns(&self) -> f64 {
@@ -54,12 +67,41 @@ impl OrderEstimate {
 struct Stratum {
     n: u64,
     /// Number, weight and weighted sums over operations from which it is known: cost and loss.
-    known_n: u64,
+    known: Known,
+    /// The same over both parts of the time, for strata with few probes.
+    pooled: Known,
+    present: f64,
+    worst: f64,
+    /// Whether the operations themselves tell it, without probes.
+    certain: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    n: u64,
     weight: f64,
     cost: f64,
     lost: f64,
-    present: f64,
-    worst: f64,
+    /// Operations that would be lost.
+    losses: u64,
+}
+
+impl Known {
+    fn add(&mut self, n: u64, weight: f64, (cost, lost): (f64, bool)) {
+        self.n += n;
+        self.weight += weight;
+        self.cost += weight * cost;
+        self.lost += if lost { weight } else { 0.0 };
+        self.losses += if lost { n } else { 0 };
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.n += other.n;
+        self.weight += other.weight;
+        self.cost += other.cost;
+        self.lost += other.lost;
+        self.losses += other.losses;
+    }
 }
 
 type Strata = BTreeMap<(u16, u16), [Stratum; OrderEvidence::GROUPS]>;
@@ -91,8 +133,9 @@ impl OrderEvidence {
             present_ns: whole.present,
             saving_ns: whole.saving(),
             error_ns: ((count - 1.0) / count * sum).sqrt(),
-            success: -whole.lost,
-            success_n: whole.known_n,
+            lost: whole.lost,
+            uncertain: whole.uncertain,
+            probed: (whole.probed_n, whole.losses),
             covered: whole.covered,
             n: whole.n,
         })
@@ -223,24 +266,28 @@ impl OrderEvidence {
             .map(|at| self.costs(part.unwrap_or(Part::Select), at))
             .collect();
         let mut strata = Strata::new();
-        for (cell, tally) in self.of(part) {
+        for (cell, tally) in &self.cells {
             let groups = strata.entry(stratum_of(cell)).or_default();
             let stratum = &mut groups[usize::from(cell.group)];
             let n = tally.n as f64;
-            stratum.n += tally.n;
-            stratum.present += n * present_cost(cell, &costs);
-            stratum.worst += n * worst_cost(cell, order, &costs);
             // Known without a probe, an operation stands for itself.
             let alone = Cell { known: cell.tried, matched: cell.matched & cell.tried, ..*cell };
-            let (outcome, weight) = match replay(&alone, order, &costs) {
-                Some(outcome) => (Some(outcome), n),
-                None => (replay(cell, order, &costs), tally.weight as f64 / 1e6),
-            };
-            if let Some((cost, lost)) = outcome {
-                stratum.known_n += tally.n;
-                stratum.weight += weight;
-                stratum.cost += weight * cost;
-                stratum.lost += weight * f64::from(u8::from(lost));
+            let certain = replay(&alone, order, &costs);
+            let known = certain
+                .map(|outcome| (outcome, n))
+                .or_else(|| Some((replay(cell, order, &costs)?, tally.weight as f64 / 1e6)));
+            if let Some((outcome, weight)) = known {
+                stratum.pooled.add(tally.n, weight, outcome);
+            }
+            if part.is_some_and(|part| cell.part != part) {
+                continue;
+            }
+            stratum.n += tally.n;
+            stratum.certain |= certain.is_some();
+            stratum.present += n * present_cost(cell, &costs);
+            stratum.worst += n * worst_cost(cell, order, &costs);
+            if let Some((outcome, weight)) = known {
+                stratum.known.add(tally.n, weight, outcome);
             }
         }
         strata
@@ -290,10 +337,12 @@ fn worst_cost(cell: &Cell, order: &[usize], costs: &[(f64, f64)]) -> f64 {
 struct Mean {
     n: u64,
     covered: u64,
-    known_n: u64,
     present: f64,
     cost: f64,
     lost: f64,
+    uncertain: f64,
+    probed_n: u64,
+    losses: u64,
 }
 
 impl Mean {
@@ -308,28 +357,46 @@ fn mean(strata: &Strata, without: Option<usize>) -> Option<Mean> {
         let mut stratum = Stratum::default();
         for (_, it) in groups.iter().enumerate().filter(|(at, _)| Some(*at) != without) {
             stratum.n += it.n;
-            stratum.known_n += it.known_n;
-            stratum.weight += it.weight;
-            stratum.cost += it.cost;
-            stratum.lost += it.lost;
+            stratum.known.join(&it.known);
+            stratum.pooled.join(&it.pooled);
             stratum.present += it.present;
             stratum.worst += it.worst;
+            stratum.certain |= it.certain;
+        }
+        if stratum.n == 0 {
+            continue;
         }
         let n = stratum.n as f64;
         sum.n += stratum.n;
         sum.present += stratum.present;
-        if stratum.known_n >= MIN_PROBED.min(stratum.n) && stratum.weight > 0.0 {
-            sum.covered += stratum.n;
-            sum.known_n += stratum.known_n;
-            sum.cost += n * stratum.cost / stratum.weight;
-            sum.lost += n * stratum.lost / stratum.weight;
-        } else {
-            sum.cost += stratum.worst;
+        if !stratum.certain {
+            sum.uncertain += n;
+            sum.probed_n += stratum.pooled.n;
+            sum.losses += stratum.pooled.losses;
+        }
+        // What the probes of one part are too few for, those of both tell: how strategies depend on
+        // each other changes less than how often each matches.
+        let enough = |it: &Known| stratum.certain || it.n >= MIN_PROBED;
+        let known =
+            [stratum.known, stratum.pooled].into_iter().find(|it| enough(it) && it.weight > 0.0);
+        match known {
+            Some(known) => {
+                sum.covered += stratum.n;
+                sum.cost += n * known.cost / known.weight;
+                sum.lost += n * known.lost / known.weight;
+            }
+            None => sum.cost += stratum.worst,
         }
     }
     if sum.n == 0 || sum.present <= 0.0 {
         return None;
     }
     let n = sum.n as f64;
-    Some(Mean { present: sum.present / n, cost: sum.cost / n, lost: sum.lost / n, ..sum })
+    Some(Mean {
+        present: sum.present / n,
+        cost: sum.cost / n,
+        lost: sum.lost / n,
+        uncertain: sum.uncertain / n,
+        ..sum
+    })
 }

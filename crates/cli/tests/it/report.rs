@@ -70,3 +70,40 @@ fn a_report_goes_where_it_is_told_to_or_says_why_not() {
         .code(2)
         .says(&["within the store", "nothing was written"]);
 }
+
+#[test]
+fn rollups_tell_what_events_tell() {
+    let place = Place::with_store();
+    place.run(&["store", "rollup"]).code(0);
+    let of = |source: &str| -> Value {
+        let ran = place.run(&["report", "--json", "--from", source]).code(0);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let (events, rollups) = (of("events"), of("rollups"));
+    assert_eq!(rollups["data_quality"]["rolled_up"], 16, "{}", rollups["data_quality"]);
+    for part in ["totals", "performance"] {
+        let without_sessions = |mut it: Value| {
+            it.as_object_mut().unwrap().remove("sessions");
+            it
+        };
+        let (a, b) =
+            (without_sessions(events[part].clone()), without_sessions(rollups[part].clone()));
+        assert_eq!(a, b, "{part}");
+    }
+    let kind = place.run(&["report", "--json", "--kind", "performance"]).code(0);
+    let kind: Value = serde_json::from_str(&kind.out).unwrap();
+    assert_eq!(kind["data_quality"]["rolled_up"], 16, "rollups suffice for it");
+    assert!(kind["performance"].is_object() && kind["health"].is_null());
+}
+
+#[test]
+fn kinds_and_periods_that_hold_nothing() {
+    let place = Place::with_store();
+    let ran = place.run_reading(&["report", "--since", "2099-01-01"]).code(0);
+    assert!(ran.out.contains("NO DATA"), "{}", ran.out);
+    for kind in ["performance", "usage", "health", "trends", "recommendations", "data-quality"] {
+        let ran = place.run_reading(&["report", "--kind", kind]).code(0);
+        assert!(ran.out.lines().count() <= 24, "{kind}\n{}", ran.out);
+    }
+    place.run(&["report", "--kind", "weather"]).code(2).says(&["performance", "data-quality"]);
+}

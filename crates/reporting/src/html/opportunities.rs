@@ -3,9 +3,11 @@
 use super::markup::Markup;
 use super::{overview, sheets};
 use crate::sheet::{Sheet, basis, effect, saving};
-use crate::text::{count, rounded};
+use crate::text::{count, millis, rounded};
 use telemetry_models::report::{Estimate, Recommendation, Recommendations};
 
+/// Cards that are shown at once.
+const OPEN_CARDS: usize = 7;
 /// Width of the scale.
 const WIDTH: f64 = 240.0;
 
@@ -21,10 +23,19 @@ pub(super) fn opportunities(page: &mut Markup, it: &Recommendations, sheet: &She
             "<p class=\"soft small\">The dot is the expected saving a day, the line its 95% \
              interval; all stand on one scale from 0.</p><ol class=cards>",
         );
-        for card in &it.cards {
+        let (open, rest) = it.cards.split_at(it.cards.len().min(OPEN_CARDS));
+        for card in open {
             self::card(page, card, most);
         }
         page.raw("</ol>");
+        if !rest.is_empty() {
+            page.raw("<details><summary>").text(count(rest.len() as u64));
+            page.raw(" smaller ones</summary><div><ol class=cards>");
+            for card in rest {
+                self::card(page, card, most);
+            }
+            page.raw("</ol></div></details>");
+        }
     }
     if it.cards_omitted > 0 {
         page.raw("<p class=\"soft small\">").text(count(it.cards_omitted)).raw(" more.</p>");
@@ -55,7 +66,8 @@ fn card(page: &mut Markup, card: &Recommendation, most: f64) {
     page.raw("</div></details></div><div class=draw><p class=fig>");
     match &card.saving_ms_per_day {
         Some(it) => {
-            page.raw("<b>").text(saving(it)).raw("</b></p>");
+            page.raw("<b>").text(millis(it.value)).raw("</b></p><p class=\"soft small\">");
+            page.text(saving(it)).raw(" a day</p>");
             dot(page, it, most);
         }
         None => {

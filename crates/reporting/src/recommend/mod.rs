@@ -110,8 +110,8 @@ pub(crate) fn rules(config: &ReportingConfig) -> Vec<String> {
         format!(
             "Recommended orders are chosen on the first two thirds of the period and estimated on \
              the last: the 99 % interval of the saving (jackknife over clusters) lies above 0, it \
-             is at least 2 % of the time, at least 95 % of the operations tell what the order \
-             would have done, and the success lost is at most {} at the upper end of its 95 % \
+             is at least 2 % of the time, at least 90 % of the operations tell what the order \
+             would have done, and the success lost is at most {} at the upper end of its 90 % \
              interval. The estimate is drawn towards 0 as far as it is uncertain.",
             crate::text::percent(config.harm_margin)
         ),

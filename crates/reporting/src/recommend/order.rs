@@ -3,7 +3,7 @@
 use super::{Subject, estimate, share};
 use crate::rows::{rate, site_name, strategy_text};
 use crate::text::{count, percent, rounded};
-use telemetry_aggregation::{OrderEstimate, Part, StrategyKey, Z_95, wilson};
+use telemetry_aggregation::{OrderEstimate, Part, StrategyKey, Z_95};
 use telemetry_models::report::{Effort, Recommendation, RecommendationKind, Scarce};
 
 /// Fewest operations of the part that orders are held against.
@@ -11,7 +11,9 @@ const MIN_OPERATIONS: u64 = 100;
 /// Smallest saving, as a share of the time of the tries.
 const MIN_SAVING: f64 = 0.02;
 /// Least share of operations that tell what the order would have done.
-const MIN_COVERAGE: f64 = 0.95;
+const MIN_COVERAGE: f64 = 0.9;
+/// One-sided 90 % for the loss of success: its prior is small, most strategies find the same element.
+const Z_LOST: f64 = 1.281_551_565_545;
 /// A first strategy that matches less often than this is dead.
 const DEAD: f64 = 0.05;
 /// Fewest operations in which a strategy never matched before it is dropped.
@@ -45,8 +47,6 @@ pub(super) fn card(subject: &Subject<'_>) -> Option<Recommendation> {
     let verdicts = subject.row.summary.verdicts() as f64 / subject.days;
     // Drawn towards 0 as a whole.
     let factor = found.shrunk_ns() / found.saving_ns;
-    let lost = (-found.success * found.success_n as f64).round().max(0.0) as u64;
-    let harm = wilson(lost, found.success_n, Z_95)?;
     Some(Recommendation {
         kind,
         selector: subject.selector.clone(),
@@ -65,7 +65,7 @@ pub(super) fn card(subject: &Subject<'_>) -> Option<Recommendation> {
         saving_share: Some(rounded(found.shrunk_ns() / found.present_ns, 6)),
         coverage: rate(found.covered, found.n),
         n: found.n,
-        success_effect: Some(share(found.success, -harm.high, -harm.low)),
+        success_effect: Some(share(-found.lost, -found.lost_high(Z_95), 0.0)),
         effort: Effort::Low,
         evidence: subject.row.course.recent_fallbacks.iter().cloned().collect(),
         diff: diff(strategies, &present, &order),
@@ -116,12 +116,10 @@ pub(super) fn scarce(subject: &Subject<'_>) -> Option<Scarce> {
 }
 
 fn is_sure(subject: &Subject<'_>, it: &OrderEstimate) -> bool {
-    let lost = (-it.success * it.success_n as f64).round().max(0.0) as u64;
-    let harm = wilson(lost, it.success_n, Z_95).map_or(1.0, |it| it.high);
     it.surely_ns() > 0.0
         && it.saving_ns >= MIN_SAVING * it.present_ns
         && it.covered as f64 >= MIN_COVERAGE * it.n as f64
-        && harm <= subject.config.harm_margin
+        && it.lost_high(Z_LOST) <= subject.config.harm_margin
 }
 
 fn kind(subject: &Subject<'_>, present: &[usize], order: &[usize]) -> RecommendationKind {

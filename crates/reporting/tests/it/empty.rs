@@ -1,8 +1,10 @@
-use crate::events::{make, report};
-use telemetry_interfaces::ReportRenderer;
+use crate::events::{at, make, report, store};
+use telemetry_interfaces::{Query, ReportRenderer};
 use telemetry_models::Outcome;
 use telemetry_models::report::VerdictLevel;
-use telemetry_reporting::{HtmlRenderer, JsonRenderer, ReportingConfig, TerminalRenderer};
+use telemetry_reporting::{
+    HtmlRenderer, JsonRenderer, ReportBuilder, ReportRequest, ReportingConfig, TerminalRenderer,
+};
 
 #[test]
 fn no_events() {
@@ -29,6 +31,42 @@ fn one_event() {
     assert_eq!(report.selectors[0].confidence, None);
     assert_eq!(report.selectors[0].fallback_rate, None);
     assert!(HtmlRenderer::new().render(&report).unwrap().contains("a.b"));
+}
+
+#[test]
+fn a_period_in_the_future_and_clocks_that_are_ahead() {
+    let events: Vec<_> = (0..20u32)
+        .map(|n| make(n.into(), "a.b", i64::from(n), Outcome::Success).ms(5).event)
+        .chain([make(99, "a.b", 40_000_000, Outcome::Success).ms(5).event])
+        .collect();
+    let build = |query: Query| {
+        let request = ReportRequest { query, now: at(600), ..ReportRequest::default() };
+        let builder = ReportBuilder::new(ReportingConfig::default()).unwrap();
+        builder.build(&store(&events), &request, &mut |_| {}).unwrap()
+    };
+    let ahead = build(Query { from: Some(at(50_000_000)), ..Query::all() });
+    assert_eq!(ahead.verdict.sentence, "No data: no operation matches in this period.");
+    assert!(HtmlRenderer::new().render(&ahead).unwrap().contains("No data"));
+    let skewed = build(Query::all());
+    assert_eq!((skewed.totals.operations, skewed.data_quality.future_timestamps), (21, 1));
+    assert_eq!(skewed.period.last, Some(at(19)));
+    let said = skewed.data_quality.weakens.join(" ");
+    assert!(said.contains("1 event from a clock that is ahead"), "{said}");
+}
+
+#[test]
+fn more_selectors_than_are_followed() {
+    let events: Vec<_> = (0..2_000u32)
+        .map(|n| make(n.into(), &format!("x.{n}"), i64::from(n), Outcome::Success).event)
+        .collect();
+    let config = ReportingConfig { max_tracked: 100, ..ReportingConfig::default() };
+    let request = ReportRequest { now: at(3_000), ..ReportRequest::default() };
+    let report =
+        ReportBuilder::new(config).unwrap().build(&store(&events), &request, &mut |_| {}).unwrap();
+    assert_eq!((report.totals.operations, report.selectors.len()), (2_000, 100));
+    assert_eq!(report.data_quality.untracked_events, 1_900);
+    let text = TerminalRenderer::new().render(&report).unwrap();
+    assert!(text.contains("1,900 events of untracked selectors"), "{text}");
 }
 
 #[test]

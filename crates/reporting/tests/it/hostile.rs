@@ -1,7 +1,11 @@
 use crate::events::{alert, make, report_with};
 use telemetry_interfaces::ReportRenderer;
+use telemetry_models::report::{
+    Effort, Estimate, Recommendation, RecommendationKind, Recommendations, ReportKind, Scarce,
+};
 use telemetry_models::{
-    AlertState, AttemptOutcome, ErrorInfo, Event, Outcome, PageContext, SessionId, Signal,
+    AlertState, AttemptOutcome, ErrorInfo, Event, Outcome, PageContext, SelectorName, SessionId,
+    Signal,
 };
 use telemetry_reporting::{
     CsvRenderer, HtmlRenderer, JsonRenderer, JunitRenderer, MarkdownRenderer, TerminalRenderer,
@@ -60,6 +64,40 @@ fn events(text: &str) -> Vec<Event> {
         .collect()
 }
 
+/// Every text of a recommendation, as a page could have made it.
+fn recommendations(text: &str) -> Recommendations {
+    let selector = SelectorName::new(format!("x{text}")).unwrap();
+    let saving = Estimate { value: 2.0, low: 1.0, high: 3.0 };
+    Recommendations {
+        cards: vec![Recommendation {
+            kind: RecommendationKind::PromoteFallback,
+            selector: selector.clone(),
+            site: Some(text.into()),
+            change: text.into(),
+            why: text.into(),
+            saving_ms_per_day: Some(saving),
+            saving_share: Some(0.1),
+            coverage: None,
+            n: 100,
+            success_effect: None,
+            effort: Effort::Low,
+            evidence: Vec::new(),
+            diff: vec![text.into()],
+            undo: text.into(),
+            order: Vec::new(),
+        }],
+        joint_ms_per_day: Some(saving),
+        joint_share: Some(0.1),
+        scarce: vec![Scarce {
+            selector,
+            site: Some(text.into()),
+            unknown: text.into(),
+            learn: text.into(),
+        }],
+        ..Recommendations::default()
+    }
+}
+
 fn deceptive(symbol: char) -> bool {
     (symbol.is_control() && symbol != '\n')
         || matches!(symbol, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -90,7 +128,8 @@ fn nothing_gets_through() {
         hostile.likely_cause = Some((*text).into());
         hostile.suggestion = Some((*text).into());
         hostile.site = Some((*text).into());
-        let report = report_with(&events(text), &[hostile]);
+        let mut report = report_with(&events(text), &[hostile]);
+        report.recommendations = Some(recommendations(text));
         assert!(!report.attention.is_empty());
 
         let terminal = TerminalRenderer::new().html_path(*text).render(&report).unwrap();
@@ -115,6 +154,14 @@ fn nothing_gets_through() {
         assert!(!markdown.chars().any(deceptive), "{text:?}\n{markdown}");
         assert!(!markdown.contains(['<', '>']), "{markdown}");
         assert!(!markdown.replace("\\://", "").contains("://"), "{markdown}");
+
+        let mut one = report.clone();
+        one.kind = ReportKind::Recommendations;
+        let csv = CsvRenderer::new().render(&one).unwrap();
+        assert!(!csv.replace("\r\n", "").chars().any(deceptive), "{text:?}\n{csv}");
+        check_cells(&csv, csv.matches("\r\n").count() - 1);
+        let terminal = TerminalRenderer::new().color(false).render(&one).unwrap();
+        assert!(!terminal.chars().any(deceptive), "{text:?}\n{terminal}");
 
         let junit = JunitRenderer::new().render(&report).unwrap();
         assert!(!junit.chars().any(deceptive), "{text:?}\n{junit}");

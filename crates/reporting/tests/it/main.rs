@@ -11,3 +11,4 @@ mod hostile;
 mod quality;
 mod schedule;
 mod snapshots;
+mod sources;
