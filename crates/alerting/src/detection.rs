@@ -1,37 +1,38 @@
+mod series;
+mod words;
+
 use crate::engine_time::EngineTime;
-use crate::{explain, occurrence::fingerprint};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+pub use series::DetectionMemory;
+use series::Series;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry_detection::{Change, RateConfig, RateDetector, Spending, Step};
+use telemetry_detection::{
+    Budget, Change, Finding, Operation, Peers, Scope, Step, Watched, joint_evidence, scope,
+};
 use telemetry_interfaces::{AlertEngine, Code, Error, ErrorKind, Learned, Result};
 use telemetry_models::{
-    Alert, AlertAction, AlertId, AlertRequest, AlertSource, AlertState, AlertTransition,
-    Comparison, Event, EventId, Evidence, Invalid, Outcome, PageContext, ResolutionMethod,
-    SelectorName, Severity, Signal, Timestamp,
+    Alert, AlertAction, AlertRequest, AlertSource, AlertState, AlertTransition, Event, Invalid,
+    ResolutionMethod, SelectorName, Timestamp,
 };
 
-/// Shares that are watched, and the rule id their alerts bear.
-const WATCHED: [(Signal, &str); 4] = [
-    (Signal::ErrorRate, "detected-error-rate"),
-    (Signal::ZeroMatchRate, "detected-zero-match-rate"),
-    (Signal::TimeoutRate, "detected-timeout-rate"),
-    (Signal::FallbackRate, "detected-fallback-rate"),
-];
-/// False alarms that a new selector may cost, once, for each share.
-const STARTUP: f64 = 1e-3;
-/// Faults on one page in so short a time are one observation: retries are not independent.
-const RETRIES: Duration = Duration::from_secs(10);
-/// Events named in an alert.
-const MAX_EVENTS: usize = 10;
+/// False alarms that a new selector may cost, once.
+const STARTUP: f64 = 0.012;
+/// Evidence that a selector fails now, as a likelihood ratio.
+const FAILING: f64 = 4.0;
+/// Selectors of a site whose evidence is taken together.
+const PEERS: usize = 64;
+/// The evidence taken together is that of the likeliest beginning, not of all: it has to be so many
+/// times as sure.
+const LIKELIEST: f64 = 4.0;
 /// A resolved alert is closed after so long.
 const CLOSE_AFTER: Duration = Duration::from_secs(30);
 /// What is learned of a selector is worth saving so long after it began to change.
 const LEARNED_EVERY: Duration = Duration::from_secs(60);
-/// Version of [`DetectionMemory`]; another one is not taken over.
-const VERSION: u32 = 1;
-/// Where it is kept, for messages.
+/// A tick tells of at most so much time: more means that the machine slept or its clock jumped.
+const LONGEST_TICK: Duration = Duration::from_secs(5);
+/// Where what was learned is kept, for messages.
 const MEMORY: &str = "alerting_memory_detectors";
 
 /// Detectors that need no thresholds: the `[alerting.detection]` table.
@@ -58,23 +59,12 @@ impl DetectionConfig {
     }
 }
 
-/// What the detectors know of one selector on one site, in a form that can be kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DetectionMemory {
-    version: u32,
-    pub(crate) selector: SelectorName,
-    pub(crate) site: Option<Arc<str>>,
-    definition: Option<u32>,
-    worked: bool,
-    detectors: BTreeMap<Signal, RateDetector>,
-}
-
 /// Evaluates detectors without thresholds, event by event.
 ///
-/// Each selector on each site has a detector for its shares of faults, zero matches, timeouts and
-/// fallbacks. They share one budget of false alarms, split evenly over those that there are. A
-/// selector that never worked is left to the rules. Faults of the environment do not count, and
-/// several faults of a selector on one page within ten seconds count once.
+/// Each selector on each site has [`SelectorDetectors`](telemetry_detection::SelectorDetectors). They
+/// share one budget of false alarms, split evenly over the selectors that there are, and then over
+/// what is watched of each. Selectors of a site that begin to fail together are found together, before
+/// any of them would be by itself.
 #[derive(Debug)]
 pub struct DetectionEngine {
     per_day: f64,
@@ -83,6 +73,9 @@ pub struct DetectionEngine {
     sites: HashMap<Option<Arc<str>>, Vec<usize>>,
     series: Vec<Series>,
     time: EngineTime,
+    /// Time that passed, by ticks alone.
+    ticked: Duration,
+    last_tick: Option<Timestamp>,
     orphans: Vec<Alert>,
     learning: VecDeque<(Timestamp, usize)>,
     unwatched: u64,
@@ -90,26 +83,6 @@ pub struct DetectionEngine {
 
 /// A site and the index of a selector's series on it.
 type OnSite = (Option<Arc<str>>, usize);
-
-#[derive(Debug)]
-struct Series {
-    selector: SelectorName,
-    site: Option<Arc<str>>,
-    definition: Option<u32>,
-    worked: bool,
-    /// Faults since the last success.
-    failing: u32,
-    last_fault: Option<(Arc<PageContext>, Timestamp)>,
-    watches: [Watch; WATCHED.len()],
-    learning: bool,
-}
-
-#[derive(Debug, Default)]
-struct Watch {
-    detector: RateDetector,
-    bad: VecDeque<(EventId, Timestamp)>,
-    alert: Option<Box<Alert>>,
-}
 
 impl DetectionEngine {
     /// Detectors with this budget, for at most so many selectors × sites.
@@ -125,21 +98,20 @@ impl DetectionEngine {
             sites: HashMap::new(),
             series: Vec::new(),
             time: EngineTime::default(),
+            ticked: Duration::ZERO,
+            last_tick: None,
             orphans: Vec::new(),
             learning: VecDeque::new(),
             unwatched: 0,
         })
     }
 
-    /// Takes over what an earlier run has learned; what another version wrote is learned anew.
+    /// Takes over what an earlier run has learned.
     pub fn recall(&mut self, memories: impl IntoIterator<Item = DetectionMemory>) {
-        for mut memory in memories.into_iter().filter(|memory| memory.version == VERSION) {
+        for memory in memories {
             let site = memory.site.as_deref();
-            let Some(at) = self.series_of(&memory.selector, site) else { continue };
-            let series = &mut self.series[at];
-            (series.definition, series.worked) = (memory.definition, memory.worked);
-            for (watch, (signal, _)) in series.watches.iter_mut().zip(WATCHED) {
-                watch.detector = memory.detectors.remove(&signal).unwrap_or_default();
+            if let Some(at) = self.series_of(&memory.selector, site) {
+                self.series[at].recall(memory);
             }
         }
     }
@@ -151,14 +123,13 @@ impl DetectionEngine {
             if !(alert.state.is_open() || alert.state == AlertState::Resolved) {
                 continue;
             }
+            let watched = Watched::ALL.into_iter().find(|it| words::rule(*it) == *alert.rule);
             let at = self.series_of(&alert.selector, alert.site.as_deref());
-            let watch = at.and_then(|at| {
-                let of_rule = WATCHED.iter().position(|(_, id)| **id == *alert.rule)?;
-                Some(&mut self.series[at].watches[of_rule])
-            });
-            match watch {
-                Some(watch) if watch.detector.is_open() || !alert.state.is_open() => {
-                    watch.alert = Some(Box::new(alert));
+            match (watched, at.map(|at| &mut self.series[at])) {
+                (Some(watched), Some(series))
+                    if series.detectors.is_open(watched) || !alert.state.is_open() =>
+                {
+                    series.alerts.push((watched, Box::new(alert)));
                 }
                 _ => self.orphans.push(alert),
             }
@@ -172,7 +143,7 @@ impl DetectionEngine {
 
     /// What was learned of at most `limit` selectors that had events, a minute after the first of
     /// them, or at once after an alert.
-    pub(crate) fn take_learned(&mut self, limit: usize) -> Vec<DetectionMemory> {
+    fn take_learned(&mut self, limit: usize) -> Vec<DetectionMemory> {
         let now = self.time.line();
         let mut memories = Vec::new();
         while memories.len() < limit
@@ -199,228 +170,149 @@ impl DetectionEngine {
         let site: Option<Arc<str>> = site.map(Into::into);
         self.names.entry(selector.shared()).or_default().push((site.clone(), at));
         self.sites.entry(site.clone()).or_default().push(at);
-        self.series.push(Series {
-            selector: selector.clone(),
-            site,
-            definition: None,
-            worked: false,
-            failing: 0,
-            last_fault: None,
-            watches: Default::default(),
-            learning: false,
-        });
+        self.series.push(Series::new(selector.clone(), site));
         Some(at)
+    }
+
+    fn budget(&self) -> Budget {
+        let selectors = self.series.len().max(1) as f64;
+        Budget { per_day: self.per_day / selectors, startup: STARTUP }
     }
 
     fn event(&mut self, event: &Event, changes: &mut Vec<AlertTransition>) {
         self.time.event(event.timestamp);
-        let (line, shown) = (self.time.line(), self.time.shown());
+        let line = self.time.line();
         let Some(at) = self.series_of(&event.selector, event.site()) else {
             self.unwatched += 1;
             return;
         };
-        let per_day = self.per_day / (self.series.len() * WATCHED.len()) as f64;
+        let budget = self.budget();
         let series = &mut self.series[at];
-        if event.selector_version > series.definition {
-            if series.definition.is_some() {
-                series.definition_changed();
-            }
-            series.definition = event.selector_version;
-        }
-        if !series.counts(event, line) {
-            return;
-        }
         if !series.learning {
             series.learning = true;
             self.learning.push_back((line, at));
         }
-        let spending = Spending { per_day, startup: STARTUP };
-        let mut began = Vec::new();
-        let mut turned = false;
-        for (which, (signal, _)) in WATCHED.iter().enumerate() {
-            let Some(value) = signal.of(event) else { continue };
-            let watch = &mut series.watches[which];
-            let bad = value > 0.5;
-            if bad {
-                if watch.bad.len() == MAX_EVENTS {
-                    watch.bad.pop_front();
-                }
-                watch.bad.push_back((event.id.clone(), line));
-            }
-            match watch.detector.observe(bad, line, spending, &RateConfig::default()) {
-                Step::Quiet => {}
-                Step::Began(change) => began.push((which, change)),
-                Step::Ended => {
-                    turned = true;
-                    if let Some(alert) = watch.alert.as_mut().filter(|it| it.state.is_open()) {
-                        alert.resolve(ResolutionMethod::Automatic, shown);
-                        changes.push(moved(alert, AlertState::Resolved, shown));
-                    }
-                }
-            }
-        }
-        for (which, change) in &began {
-            turned = true;
-            let specific = *which == 0 && self.is_explained(at, &began);
-            let change =
-                Change { since: shown.saturating_sub(line.since(change.since)), ..*change };
-            if !specific {
-                self.fire(at, *which, change, event, changes);
-            }
-        }
-        if turned {
-            self.learning.push_front((Timestamp::MIN, at));
+        let gap = line.since(series.last);
+        (series.heard, series.last) = (self.ticked, line);
+        series.detectors.definition(event.selector_version);
+        series.note(event);
+        let mut found = Vec::new();
+        series.detectors.observe(&Operation::of(event, line), budget, &mut found);
+        self.announce(at, &found, changes);
+        if !event.outcome.is_success() && found.is_empty() {
+            self.together(at, gap, budget, changes);
         }
     }
 
-    /// Whether a higher share of faults needs no alert of its own: they are zero matches or
-    /// timeouts, which have theirs.
-    fn is_explained(&self, at: usize, began: &[(usize, Change)]) -> bool {
-        began.iter().any(|(which, _)| matches!(which, 1 | 2))
-            || self.series[at].watches[1..3].iter().any(|watch| watch.detector.is_open())
-    }
-
-    fn fire(
+    /// Looks whether selectors of the site that fail now are sure to, taken together.
+    fn together(
         &mut self,
         at: usize,
-        which: usize,
-        change: Change,
-        event: &Event,
+        gap: Duration,
+        budget: Budget,
         changes: &mut Vec<AlertTransition>,
     ) {
-        let scope = self.scope(at);
-        let shown = self.time.shown();
-        let series = &mut self.series[at];
-        let (signal, rule) = WATCHED[which];
-        let print = fingerprint(rule, series.selector.as_str(), series.site.as_ref());
-        let watch = &mut series.watches[which];
-        let bad = (change.now * change.samples as f64).round() as usize;
-        let named = watch.bad.len().saturating_sub(bad);
-        let share = |value: f64| format!("{:.1} %", value * 100.0);
-        let what = match signal {
-            Signal::ZeroMatchRate => "matches nothing",
-            Signal::TimeoutRate => "times out",
-            Signal::FallbackRate => "needs a fallback",
-            _ => "fails",
-        };
-        let id = AlertId::new(format!("{print}-{:x}", shown.as_nanos())).expect("not blank");
-        let mut alert = Alert::new(id, rule, series.selector.clone(), signal, change.since);
-        alert.source = AlertSource::Detector;
-        alert.fingerprint = print.into();
-        alert.site.clone_from(&series.site);
-        let low = signal == Signal::FallbackRate;
-        alert.severity = if low { Severity::Low } else { Severity::High };
-        alert.state = AlertState::Inactive;
-        alert.fired_at = Some(shown);
-        alert.value = change.now;
-        alert.comparison = Comparison::Above;
-        alert.threshold = change.before;
-        alert.baseline = Some(change.before);
-        alert.samples = change.samples;
-        alert.page_template = event.page.as_ref().and_then(|page| page.url_template.clone());
-        alert.evidence = Evidence {
-            events: watch.bad.iter().skip(named).map(|(id, _)| id.clone()).collect(),
-            url: event.page.as_ref().and_then(|page| page.url.clone()),
-            before: Some(format!("{} usual", share(change.before))),
-            now: explain::now(&event.attempts),
-        };
-        alert.summary = format!(
-            "{} {what}: {bad} of {} operations since the change ({} usual, learned from {})",
-            series.selector,
-            change.samples,
-            share(change.before),
-            change.learned
-        );
-        alert.likely_cause = scope.or_else(|| explain::cause(signal, &event.attempts));
-        alert.suggestion = explain::suggestion(&alert, signal, &event.attempts);
-        let alert = watch.alert.insert(Box::new(alert));
-        changes.push(moved(alert, AlertState::Firing, shown));
-    }
-
-    /// Whether the selectors of a site fail together; `None` where there is nobody to compare.
-    fn scope(&self, at: usize) -> Option<String> {
-        let site = self.series[at].site.as_ref()?;
-        let worked = |it: &&usize| self.series[**it].worked && **it != at;
-        let others: Vec<_> =
-            self.sites.get(&Some(Arc::clone(site)))?.iter().filter(worked).collect();
-        let failing = others.iter().filter(|it| self.series[***it].failing > 0).count();
-        match (failing, others.len()) {
-            (_, 0) => None,
-            (failing, all) if failing * 2 >= all => Some(format!(
-                "{failing} of the {all} other selectors of {site} fail too: the page was probably \
-                 redesigned, or another page is served"
-            )),
-            (failing, all) => Some(format!(
-                "{} of the {all} other selectors of {site} still work: this one's element changed",
-                all - failing
-            )),
+        let failing = |it: &Series| it.detectors.evidence() > FAILING;
+        let own = &self.series[at];
+        if own.site.is_none() || !failing(own) || own.detectors.is_open(Watched::Errors) {
+            return;
+        }
+        let Some(peers) = self.sites.get(&own.site) else { return };
+        let peers: Vec<usize> =
+            peers.iter().copied().filter(|it| failing(&self.series[*it])).take(PEERS).collect();
+        if peers.len() < 2 {
+            return;
+        }
+        let all = Budget { startup: budget.startup, per_day: budget.per_day }.whole();
+        let weight = all.weight(own.detectors.tested(), gap.as_secs_f64()) / LIKELIEST;
+        let evidence = joint_evidence(peers.iter().map(|it| self.series[*it].detectors.evidence()));
+        if evidence * weight < 1.0 {
+            return;
+        }
+        for peer in peers {
+            let mut found = Vec::new();
+            self.series[peer].detectors.begin(&mut found);
+            self.announce(peer, &found, changes);
         }
     }
-}
 
-impl Series {
-    /// Whether the event says something new about the selector.
-    fn counts(&mut self, event: &Event, line: Timestamp) -> bool {
-        if !event.outcome.is_verdict() {
-            return false;
+    fn announce(&mut self, at: usize, found: &[Finding], changes: &mut Vec<AlertTransition>) {
+        if found.is_empty() {
+            return;
         }
-        if event.outcome == Outcome::Success {
-            self.worked = true;
-            self.failing = 0;
-            return true;
-        }
-        self.failing += 1;
-        let Some(page) = &event.page else { return self.worked };
-        if let Some((known, at)) = &self.last_fault
-            && line.since(*at) < RETRIES
-            && (Arc::ptr_eq(known, page) || known == page)
-        {
-            return false;
-        }
-        self.last_fault = Some((Arc::clone(page), line));
-        self.worked
-    }
-
-    /// What was learned of another definition says nothing about this one. An open alert stays
-    /// until its share is back to what was usual.
-    fn definition_changed(&mut self) {
-        for watch in self.watches.iter_mut().filter(|watch| !watch.detector.is_open()) {
-            watch.detector = RateDetector::default();
-            watch.bad.clear();
-        }
-        self.worked = false;
-    }
-
-    fn memory(&self) -> DetectionMemory {
-        let detectors = WATCHED.iter().zip(&self.watches);
-        DetectionMemory {
-            version: VERSION,
-            selector: self.selector.clone(),
-            site: self.site.clone(),
-            definition: self.definition,
-            worked: self.worked,
-            detectors: detectors.map(|((signal, _), it)| (*signal, it.detector.clone())).collect(),
-        }
-    }
-}
-
-impl DetectionMemory {
-    fn to_learned(&self) -> Option<Learned> {
-        let key = format!("{} {}", self.selector, self.site.as_deref().unwrap_or_default());
-        match serde_json::to_string(self) {
-            Ok(value) => Some(Learned { key, value }),
-            Err(error) => {
-                tracing::error!(key, %error, "cannot be written as JSON");
-                None
+        self.learning.push_front((Timestamp::MIN, at));
+        let (line, shown) = (self.time.line(), self.time.shown());
+        for finding in found {
+            match finding.step {
+                Step::Began(change) if !self.is_explained(at, finding.watched, found) => {
+                    let since = shown.saturating_sub(line.since(change.since));
+                    let change = Change { since, ..change };
+                    let scope = self.scope(at, finding.watched);
+                    let alert = self.series[at].alert(finding.watched, change, scope, shown);
+                    self.series[at].alerts.retain(|(watched, _)| *watched != finding.watched);
+                    self.series[at].alerts.push((finding.watched, Box::new(alert)));
+                    let (_, alert) = self.series[at].alerts.last_mut().expect("just pushed");
+                    changes.push(series::moved(alert, AlertState::Firing, shown));
+                }
+                Step::Ended => {
+                    let mut alerts = self.series[at].alerts.iter_mut();
+                    let open = alerts.find(|(watched, alert)| {
+                        *watched == finding.watched && alert.state.is_open()
+                    });
+                    if let Some((_, alert)) = open {
+                        alert.resolve(ResolutionMethod::Automatic, shown);
+                        changes.push(series::moved(alert, AlertState::Resolved, shown));
+                    }
+                }
+                Step::Began(_) | Step::Quiet => {}
             }
         }
     }
-}
 
-fn moved(alert: &mut Alert, to: AlertState, at: Timestamp) -> AlertTransition {
-    let from = std::mem::replace(&mut alert.state, to);
-    alert.updated_at = at;
-    AlertTransition::new(from, at, alert.clone())
+    /// Whether a change needs no alert of its own because one that says more has it: failures that
+    /// are zero matches, timeouts or failed validations; a mix that changed towards the fallbacks.
+    fn is_explained(&self, at: usize, watched: Watched, found: &[Finding]) -> bool {
+        let by: &[Watched] = match watched {
+            Watched::Errors => {
+                &[Watched::ZeroMatches, Watched::Timeouts, Watched::ValidationFailures]
+            }
+            Watched::StrategyMix => &[Watched::Fallbacks],
+            Watched::Fallbacks => &[Watched::StrategyMix],
+            _ => return false,
+        };
+        let now = |it: &Finding| by.contains(&it.watched) && matches!(it.step, Step::Began(_));
+        let both = watched == Watched::Fallbacks;
+        let alerted = |it: &Watched| self.series[at].alerted(*it);
+        by.iter().any(alerted) || (!both && found.iter().any(now))
+    }
+
+    /// Where the cause lies, by the other selectors of the page and the site, and in words.
+    fn scope(&self, at: usize, watched: Watched) -> Option<(Scope, String)> {
+        let own = &self.series[at];
+        let site = own.site.as_deref()?;
+        let (mut page, mut elsewhere) = (Peers::default(), Peers::default());
+        let mut unreached = Peers::default();
+        for peer in self.sites.get(&own.site)?.iter().filter(|peer| **peer != at) {
+            let peer = &self.series[*peer];
+            unreached.add(peer.detectors.is_open(Watched::EnvironmentFaults));
+            if peer.detectors.worked() {
+                let failing = peer.detectors.evidence() > FAILING;
+                if peer.page == own.page { page.add(failing) } else { elsewhere.add(failing) }
+            }
+        }
+        let environment = watched == Watched::EnvironmentFaults
+            || own.detectors.is_open(Watched::EnvironmentFaults);
+        let broke = matches!(
+            watched,
+            Watched::Errors
+                | Watched::ZeroMatches
+                | Watched::Timeouts
+                | Watched::ValidationFailures
+                | Watched::EnvironmentFaults
+        );
+        let scope = scope(page, elsewhere, environment).filter(|_| broke)?;
+        Some((scope, words::scope(scope, site, page, elsewhere, unreached)))
+    }
 }
 
 impl AlertEngine for DetectionEngine {
@@ -436,27 +328,46 @@ impl AlertEngine for DetectionEngine {
 
     fn tick(&mut self, now: Timestamp, changes: &mut Vec<AlertTransition>) {
         self.time.tick(now);
+        let passed = self.last_tick.map_or(Duration::ZERO, |last| now.since(last));
+        self.last_tick = Some(now);
+        let before = self.ticked.as_secs() / LONGEST_TICK.as_secs();
+        self.ticked += passed.min(LONGEST_TICK);
         let shown = self.time.shown();
         for mut alert in self.orphans.drain(..) {
             if alert.resolved_at.is_none() {
                 alert.resolve(ResolutionMethod::RuleRemoved, shown);
             }
-            changes.push(moved(&mut alert, AlertState::Closed, shown));
+            changes.push(series::moved(&mut alert, AlertState::Closed, shown));
         }
-        for watch in self.series.iter_mut().flat_map(|series| &mut series.watches) {
-            let due = watch.alert.as_ref().is_some_and(|alert| {
-                alert.state == AlertState::Resolved && shown.since(alert.updated_at) >= CLOSE_AFTER
+        for series in &mut self.series {
+            series.alerts.retain_mut(|(_, alert)| {
+                let due = alert.state == AlertState::Resolved
+                    && shown.since(alert.updated_at) >= CLOSE_AFTER;
+                if due {
+                    changes.push(series::moved(alert, AlertState::Closed, shown));
+                }
+                !due
             });
-            if due && let Some(mut alert) = watch.alert.take() {
-                changes.push(moved(&mut alert, AlertState::Closed, shown));
+        }
+        if self.ticked.as_secs() / LONGEST_TICK.as_secs() == before {
+            return;
+        }
+        let budget = self.budget();
+        let mut found = Vec::new();
+        for at in 0..self.series.len() {
+            let series = &mut self.series[at];
+            series.detectors.tick(self.ticked - series.heard, budget, &mut found);
+            if !found.is_empty() {
+                self.announce(at, &found, changes);
+                found.clear();
             }
         }
     }
 
     fn open(&self) -> Vec<Alert> {
-        let watches = self.series.iter().flat_map(|series| &series.watches);
-        let alerts = watches.filter_map(|watch| watch.alert.as_deref());
-        alerts.filter(|alert| alert.state.is_open()).cloned().collect()
+        let alerts = self.series.iter().flat_map(|series| &series.alerts);
+        let open = alerts.filter(|(_, alert)| alert.state.is_open());
+        open.map(|(_, alert)| Alert::clone(alert)).collect()
     }
 
     fn restore(&mut self, alerts: Vec<Alert>) -> Vec<Alert> {
@@ -472,17 +383,19 @@ impl AlertEngine for DetectionEngine {
         request: &AlertRequest,
         changes: &mut Vec<AlertTransition>,
     ) -> Option<std::result::Result<(), Invalid>> {
-        let watches = self.series.iter_mut().flat_map(|series| &mut series.watches);
-        let with_alerts = watches.filter_map(|it| Some((&mut it.detector, it.alert.as_mut()?)));
-        let mut wanted = with_alerts.filter(|(_, alert)| alert.id == request.alert);
-        let (detector, alert) = wanted.next()?;
+        let mut series = self.series.iter_mut();
+        let (detectors, watched, alert) = series.find_map(|series| {
+            let mut alerts = series.alerts.iter_mut();
+            let (watched, alert) = alerts.find(|(_, alert)| alert.id == request.alert)?;
+            Some((&mut series.detectors, *watched, alert))
+        })?;
         let from = alert.state;
         let cause = match alert.apply(request) {
             Ok(cause) => cause,
             Err(error) => return Some(Err(error)),
         };
         if let AlertAction::Resolve { .. } = request.action {
-            detector.dismiss();
+            detectors.dismiss(watched);
         }
         let alert = Alert::clone(alert);
         changes.push(AlertTransition { from, at: request.at, cause, alert });

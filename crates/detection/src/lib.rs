@@ -3,15 +3,27 @@
 #![warn(missing_docs)]
 
 mod calibration;
+mod frequency;
+mod level;
 mod methods;
+mod mix;
+mod operation;
 mod rate;
+mod scope;
+mod selector;
 mod series;
 mod spending;
 mod sums;
 
 pub use calibration::{CalibrationBin, CalibrationReport, ConfidenceCounts};
+pub use frequency::FrequencyDetector;
+pub use level::{Direction, LevelConfig, LevelDetector};
 pub use methods::{InvalidParameter, Judgement, Method, MethodDetector, MethodName};
+pub use mix::MixDetector;
+pub use operation::Operation;
 pub use rate::{RateConfig, RateDetector};
+pub use scope::{Peers, Scope, joint_evidence, scope};
+pub use selector::{Budget, Finding, SelectorDetectors, Watched};
 pub use series::{SeriesConfig, SeriesDetector, SeriesScore};
 pub use spending::Spending;
 pub use sums::{Change, Step};

@@ -7,6 +7,8 @@ use telemetry_models::Timestamp;
 const MULTIPLES: [f64; 3] = [2.5, 5.0, 12.0];
 /// Alternatives as shares, for selectors that (almost) never were bad.
 const SHARES: [f64; 3] = [0.12, 0.4, 0.95];
+/// How the alternatives share the budget: that a selector breaks is the likeliest.
+const PRIOR: [f64; ALTERNATIVES] = [0.12, 0.12, 0.12, 0.12, 0.12, 0.4];
 /// An open change ends when the usual share explains the samples since so much better.
 const ENDED: f64 = 1e3;
 /// A share that does not go back to what it was is the usual one from then on after so many samples.
@@ -99,6 +101,23 @@ impl RateDetector {
         self.open.is_some()
     }
 
+    /// How much better it explains the latest samples that (almost) all are bad, as a likelihood
+    /// ratio from where it explains them best, 1 or more. For evidence of several detectors taken
+    /// together; by itself it promises nothing.
+    pub fn evidence(&self) -> f64 {
+        if self.is_open() { 1e9 } else { self.sums.evidence(ALTERNATIVES - 1).max(1.0) }
+    }
+
+    /// Begins a change that evidence from elsewhere made sure, at the sample from which (almost) all
+    /// are bad; `None` while one is open, or when nothing here speaks for it.
+    pub fn begin(&mut self, config: &RateConfig) -> Option<Change> {
+        if self.is_open() || self.sums.evidence(ALTERNATIVES - 1) <= 1.0 {
+            return None;
+        }
+        let learned = (self.bad + self.good) as u64;
+        Some(self.open_at(self.sums.onset_of(ALTERNATIVES - 1), learned, config))
+    }
+
     /// Takes an open change as settled: what is usual stays what it was before, and another change
     /// needs new evidence.
     pub fn dismiss(&mut self) {
@@ -111,7 +130,7 @@ impl RateDetector {
         let null = (usual * config.tolerance).min(0.99);
         let (on_bad, on_good) = ratios(null);
         if self.seen >= config.warm_up {
-            self.sums.open(weight, ALTERNATIVES);
+            self.sums.open_each(weight, &PRIOR);
         }
         let here = Onset { at, samples: self.seen, total: self.bad_seen as f64 };
         let excess = self.sums.after(&on_bad) - 1.0;
@@ -124,12 +143,12 @@ impl RateDetector {
             }
             0.0
         };
-        let learned = (self.bad + self.good) as u64;
         if bad {
             self.bad += 1.0
         } else {
             self.good += 1.0
         }
+        let learned = (self.bad + self.good) as u64;
         if self.bad + self.good > config.memory {
             self.bad *= 0.5;
             self.good *= 0.5;
@@ -138,8 +157,17 @@ impl RateDetector {
             return Step::Quiet;
         }
         let onset = self.sums.onset();
-        let samples = self.seen + 1 - onset.samples;
-        let bad_since = self.bad_seen as f64 + 1.0 - onset.total;
+        self.seen += 1;
+        self.bad_seen += u64::from(bad);
+        let change = self.open_at(onset, learned, config);
+        self.seen -= 1;
+        self.bad_seen -= u64::from(bad);
+        Step::Began(change)
+    }
+
+    fn open_at(&mut self, onset: Onset, learned: u64, config: &RateConfig) -> Change {
+        let samples = self.seen - onset.samples;
+        let bad_since = self.bad_seen as f64 - onset.total;
         let now = bad_since / samples as f64;
         // What is usual ends where the change began.
         self.bad = (self.bad - bad_since).max(0.0);
@@ -147,8 +175,8 @@ impl RateDetector {
         let usual = self.usual(config);
         self.sums.clear();
         self.open = Some(Open { usual, now: now.min(0.98), back: 1.0, since: self.seen });
-        let learned = learned.saturating_sub(samples - 1);
-        Step::Began(Change { since: onset.at, before: usual, now, samples, learned })
+        let learned = learned.saturating_sub(samples);
+        Change { since: onset.at, before: usual, now, samples, learned }
     }
 
     fn watch_end(&mut self, bad: bool, mut open: Open) -> Step {

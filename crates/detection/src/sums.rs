@@ -57,6 +57,13 @@ impl Sums {
         }
     }
 
+    /// Opens hypotheses of `weight`, shared by the alternatives as `shares` say, which sum up to 1.
+    pub(crate) fn open_each(&mut self, weight: f64, shares: &[f64; ALTERNATIVES]) {
+        for (sum, share) in self.sums.iter_mut().zip(shares) {
+            *sum += weight * share;
+        }
+    }
+
     /// What the sum would be after a sample with these ratios.
     pub(crate) fn after(&self, ratios: &[f64; ALTERNATIVES]) -> f64 {
         self.sums.iter().zip(ratios).map(|(sum, ratio)| sum * ratio).sum()
@@ -65,11 +72,20 @@ impl Sums {
     /// Takes a sample with these likelihood ratios. `here` is the onset if the change were at this
     /// very sample.
     pub(crate) fn multiply(&mut self, ratios: &[f64; ALTERNATIVES], here: Onset) -> f64 {
+        self.multiply_each(ratios, |_| here)
+    }
+
+    /// The same with an onset for each alternative.
+    pub(crate) fn multiply_each(
+        &mut self,
+        ratios: &[f64; ALTERNATIVES],
+        here: impl Fn(usize) -> Onset,
+    ) -> f64 {
         let mut total = 0.0;
         for (at, ratio) in ratios.iter().enumerate() {
             if self.page[at] <= 1.0 {
                 self.page[at] = 1.0;
-                self.onset[at] = here;
+                self.onset[at] = here(at);
             }
             self.page[at] = (self.page[at] * ratio).min(1e250);
             self.sums[at] *= ratio;
@@ -84,8 +100,22 @@ impl Sums {
 
     /// The onset of the alternative that explains most.
     pub(crate) fn onset(&self) -> Onset {
+        self.onset[self.best()]
+    }
+
+    /// The alternative that explains most.
+    pub(crate) fn best(&self) -> usize {
         let best = self.sums.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-        best.map_or(Onset::default(), |(at, _)| self.onset[at])
+        best.map_or(0, |(at, _)| at)
+    }
+
+    /// Page's statistic of an alternative: how much better it explains the samples since it began to.
+    pub(crate) fn evidence(&self, of: usize) -> f64 {
+        self.page[of]
+    }
+
+    pub(crate) fn onset_of(&self, of: usize) -> Onset {
+        self.onset[of]
     }
 
     pub(crate) fn clear(&mut self) {

@@ -15,6 +15,9 @@ words! {
         ZeroMatchRate = "zero_match_rate",
         /// Share of operations that timed out, among those that tested the selector.
         TimeoutRate = "timeout_rate",
+        /// Share of operations in which what matched did not hold what was expected, among those
+        /// that tested the selector.
+        ValidationFailureRate = "validation_failure_rate",
         /// Share of operations spoilt by site, network, browser or engine, among all.
         EnvironmentFaultRate = "environment_fault_rate",
         /// Share of successful operations that needed a fallback.
@@ -51,6 +54,9 @@ impl Signal {
             Self::ErrorRate => verdict.then(|| share(!event.outcome.is_success())),
             Self::ZeroMatchRate => verdict.then(|| share(event.matched_nothing())),
             Self::TimeoutRate => verdict.then(|| share(event.outcome == Outcome::Timeout)),
+            Self::ValidationFailureRate => {
+                verdict.then(|| share(event.outcome == Outcome::ValidationFailed))
+            }
             Self::EnvironmentFaultRate => {
                 Some(share(event.outcome.class() == OutcomeClass::EnvironmentFault))
             }
@@ -80,6 +86,7 @@ impl Signal {
                 | Self::ErrorRate
                 | Self::ZeroMatchRate
                 | Self::TimeoutRate
+                | Self::ValidationFailureRate
                 | Self::EnvironmentFaultRate
                 | Self::FallbackRate
         )

@@ -24,7 +24,8 @@ impl Family {
             Signal::SuccessRate
             | Signal::ErrorRate
             | Signal::ZeroMatchRate
-            | Signal::TimeoutRate => Self::Success,
+            | Signal::TimeoutRate
+            | Signal::ValidationFailureRate => Self::Success,
             Signal::FallbackRate | Signal::FallbackDepth | Signal::StrategySwitches => {
                 Self::Fallback
             }

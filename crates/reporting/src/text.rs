@@ -63,6 +63,7 @@ pub(crate) fn value(signal: Signal, value: f64) -> String {
         | Signal::ErrorRate
         | Signal::ZeroMatchRate
         | Signal::TimeoutRate
+        | Signal::ValidationFailureRate
         | Signal::EnvironmentFaultRate
         | Signal::FallbackRate => percent(value),
         Signal::DurationMs => millis(value),

@@ -4,6 +4,7 @@ mod calibration;
 mod compare;
 mod crash;
 mod drift;
+mod faults;
 mod nab;
 mod notify;
 pub(crate) mod receiver;
@@ -24,6 +25,9 @@ pub(crate) enum Eval {
     /// Resolve the selectors of the drift corpus on old and then on new pages, through recording,
     /// store and alerting, and compare what was executed with what was stored and raised.
     Drift(drift::Arguments),
+    /// Inject faults into streams of operations: what the detectors find, how late against a procedure
+    /// that knows the fault, and what they raise without one.
+    Faults(faults::Arguments),
     /// Lose power, fail calls, kill processes and flip bits under a store, and check that every
     /// acknowledged event is read back and all damage is reported.
     Crash(crash::Arguments),
@@ -70,6 +74,7 @@ pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
     }
     match eval {
         Eval::Drift(arguments) => drift::run(workspace, &arguments)?,
+        Eval::Faults(mut arguments) => faults::run(workspace, &mut arguments)?,
         Eval::Nab(arguments) => nab::run(workspace, &arguments)?,
         Eval::Calibration(arguments) => calibration::run(workspace, &arguments)?,
         Eval::Crash(arguments) => crash::run(&arguments)?,

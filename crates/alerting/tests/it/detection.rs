@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 use telemetry_alerting::{AlertingConfig, DetectionConfig, DetectionEngine, DetectionMemory};
 use telemetry_interfaces::AlertEngine;
 use telemetry_models::{
@@ -36,6 +37,10 @@ impl Scene {
         self.engine.observe(&[event], &mut self.changes);
     }
 
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + 1000 * self.number as i64)
+    }
+
     fn fired(&self) -> Vec<&AlertTransition> {
         self.changes.iter().filter(|it| it.alert.state == AlertState::Firing).collect()
     }
@@ -64,7 +69,7 @@ fn a_rise_that_no_window_sees_is_found_and_dated() {
 }
 
 #[test]
-fn retries_on_one_page_and_faults_of_the_environment_are_no_evidence() {
+fn retries_on_one_page_and_faults_of_the_environment_are_no_evidence_against_a_selector() {
     let mut scene = Scene::new();
     for _ in 0..500 {
         scene.operation("shop.price", Outcome::Success, None);
@@ -72,10 +77,12 @@ fn retries_on_one_page_and_faults_of_the_environment_are_no_evidence() {
     for _ in 0..9 {
         scene.operation("shop.price", Outcome::NotFound, Some("https://shop.test/one"));
     }
+    assert!(scene.changes.is_empty(), "{:?}", scene.changes);
     for _ in 0..50 {
         scene.operation("shop.price", Outcome::Blocked, None);
     }
-    assert!(scene.changes.is_empty(), "{:?}", scene.changes);
+    let signals: Vec<_> = scene.fired().iter().map(|it| it.alert.signal).collect();
+    assert_eq!(signals, [Signal::EnvironmentFaultRate]);
 }
 
 #[test]
@@ -150,15 +157,106 @@ fn an_alert_ended_by_hand_comes_back_on_new_evidence_only() {
 }
 
 #[test]
-fn another_version_of_the_memory_is_learned_anew() {
+fn a_memory_of_another_form_costs_the_part_that_changed() {
     let mut scene = Scene::new();
-    scene.operation("shop.price", Outcome::Success, None);
+    for _ in 0..50 {
+        scene.operation("shop.price", Outcome::Success, None);
+    }
     let text = serde_json::to_string(&scene.engine.remember()).expect("plain data");
-    let newer = text.replace("\"version\":1", "\"version\":2");
-    let memories: Vec<DetectionMemory> = serde_json::from_str(&newer).expect("same form");
-    let mut later = Scene::new();
+    let mut memories: serde_json::Value = serde_json::from_str(&text).expect("what was written");
+    let parts = memories[0]["detectors"].as_object_mut().expect("one part for each detector");
+    parts.insert("duration".into(), "another form".into());
+    parts.insert("of_a_later_version".into(), 7.into());
+    parts.remove("mix");
+    let memories: Vec<DetectionMemory> = serde_json::from_value(memories).expect("same envelope");
+    let mut later = Scene { number: scene.number, ..Scene::new() };
     later.engine.recall(memories);
-    assert!(later.engine.remember().is_empty());
+    for _ in 0..8 {
+        later.operation("shop.price", Outcome::NotFound, None);
+    }
+    let fired = later.fired();
+    assert_eq!(fired.len(), 1, "that it worked is known");
+    assert!(fired[0].alert.summary.contains("learned from 50"), "{}", fired[0].alert.summary);
+}
+
+#[test]
+fn never_worked_is_told_from_stopped_working() {
+    let mut scene = Scene::new();
+    for visit in 0..30 {
+        scene.operation("shop.new", Outcome::NotFound, None);
+        let old = if visit < 20 { Outcome::Success } else { Outcome::LowConfidence };
+        scene.operation("shop.old", old, None);
+    }
+    let summaries: Vec<_> = scene.fired().iter().map(|it| it.alert.summary.clone()).collect();
+    assert_eq!(summaries.len(), 2, "{summaries:?}");
+    assert!(summaries[0].starts_with("shop.new never worked: all of its first 12"));
+    assert!(summaries[1].starts_with("shop.old stopped working"), "{}", summaries[1]);
+    let since = scene.fired()[1].alert.since.as_millis() - 1_700_000_000_000;
+    assert_eq!(since, 42_000, "dated at its first fault");
+}
+
+#[test]
+fn selectors_that_begin_to_fail_together_are_found_before_any_would_be_alone() {
+    let operations = |selectors: usize| {
+        let mut scene = Scene::new();
+        let mut rng = fastrand::Rng::with_seed(3);
+        for visit in 0..40 {
+            for at in 0..selectors {
+                let absent = rng.f64() < 0.1;
+                let bad = visit >= 20 || absent;
+                let outcome = if bad { Outcome::NotFound } else { Outcome::Success };
+                scene.operation(&format!("shop.{at}"), outcome, None);
+            }
+            if !scene.fired().is_empty() {
+                return (visit, scene.fired().len());
+            }
+        }
+        (40, 0)
+    };
+    let (alone, _) = operations(1);
+    let (together, raised) = operations(5);
+    assert!((20..=22).contains(&together) && raised >= 4, "{together}, {raised} alerts");
+    assert!(alone > together, "{alone} visits alone");
+}
+
+#[test]
+fn a_blocked_site_is_no_fault_of_its_selectors() {
+    let mut scene = Scene::new();
+    for visit in 0..140 {
+        for name in ["shop.price", "shop.title"] {
+            let outcome = if visit < 100 { Outcome::Success } else { Outcome::Blocked };
+            scene.operation(name, outcome, None);
+        }
+    }
+    let fired = scene.fired();
+    assert_eq!(fired.len(), 2);
+    for change in &fired {
+        assert_eq!(change.alert.signal, Signal::EnvironmentFaultRate);
+        assert_eq!(change.alert.labels["scope"], "environment");
+    }
+    let cause = fired[1].alert.likely_cause.as_deref().expect("the other one is blocked");
+    assert!(cause.contains("blocked or down"), "{cause}");
+}
+
+#[test]
+fn silence_is_seen_by_ticks_and_a_jump_of_the_clock_is_none() {
+    let mut scene = Scene::new();
+    for _ in 0..600 {
+        scene.operation("shop.price", Outcome::Success, None);
+        scene.engine.tick(scene.now(), &mut scene.changes);
+    }
+    let jump = scene.now().saturating_add(Duration::from_secs(3_600));
+    scene.engine.tick(jump, &mut scene.changes);
+    assert!(scene.changes.is_empty(), "a clock that jumps is no silence");
+    for second in 0..300 {
+        let now = jump.saturating_add(Duration::from_secs(second));
+        scene.engine.tick(now, &mut scene.changes);
+    }
+    let fired = scene.fired();
+    assert_eq!(fired.len(), 1);
+    assert_eq!(&*fired[0].alert.rule, "detected-silence");
+    scene.operation("shop.price", Outcome::Success, None);
+    assert!(scene.engine.open().is_empty(), "the next call ends it");
 }
 
 #[test]

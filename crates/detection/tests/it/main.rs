@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod calibration;
+mod level;
 mod methods;
 mod rate;
+mod selector;
 mod series;
