@@ -96,7 +96,7 @@ impl FrequencyDetector {
             return None;
         }
         let last = self.last?;
-        let pace = self.pace();
+        let pace = self.pace(last);
         let allowed = spending.per_day * pace / 86_400.0;
         // The chance of a long pause, and the scale of what goes beyond, with one more of each as a
         // steady process has them.
@@ -153,14 +153,15 @@ impl FrequencyDetector {
     }
 
     /// Seconds between calls that are due: lately, but after a busy spell no more than twice as many
-    /// as usual.
-    fn pace(&self) -> f64 {
-        self.lately.max(0.5 * self.usually).max(1e-3)
+    /// as usual, or three times as many as usual at that hour of the day.
+    fn pace(&self, at: Timestamp) -> f64 {
+        let hourly = self.day.gap_s(at).unwrap_or(0.0);
+        self.lately.max(0.5 * self.usually).max(0.3 * hourly).max(1e-3)
     }
 
     /// Learns from a pause; whether it ended a silence.
     fn pause(&mut self, gap: f64) -> bool {
-        let due = gap / self.pace();
+        let due = gap / self.pace(self.last.unwrap_or_default());
         if self.seen > 16 {
             // A clock that jumps looks like a pause, but one must not hide all others.
             let due = due.min(1.5 * self.longest.max(16.0));
@@ -249,6 +250,13 @@ impl Day {
             (self.hour, self.count) = (now, 0);
         }
         self.count += 1;
+    }
+
+    /// Seconds between calls at the hour of `at`; `None` where it is not known.
+    fn gap_s(&self, at: Timestamp) -> Option<f64> {
+        let of_day = hour(at).rem_euclid(24) as usize;
+        let known = self.known & (1 << of_day) != 0;
+        known.then(|| 3600.0 / (f64::from(self.logs[of_day]) / 1000.0).exp())
     }
 
     /// How much busier the hour of `at` usually is than that of `than`; 1 where it is not known.
