@@ -10,6 +10,8 @@ pub(crate) struct Backlog {
     spool: Option<Spool>,
     memory: VecDeque<Event>,
     most: usize,
+    /// Whether what earlier processes left was found; before that nothing is put behind it.
+    opened: bool,
 }
 
 /// Events to try next.
@@ -21,12 +23,14 @@ pub(crate) struct Oldest<'a> {
 
 impl Backlog {
     pub(crate) fn new(spool: Option<Spool>, most: usize) -> Self {
-        Self { spool, memory: VecDeque::new(), most }
+        Self { spool, memory: VecDeque::new(), most, opened: false }
     }
 
     /// Finds what earlier processes left.
     pub(crate) fn open(&mut self) -> Result<()> {
-        self.spool.as_mut().map_or(Ok(()), Spool::open_existing)
+        self.spool.as_mut().map_or(Ok(()), Spool::open_existing)?;
+        self.opened = true;
+        Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -55,22 +59,21 @@ impl Backlog {
         }
     }
 
-    /// Keeps as many events as there is room for, the oldest first; how many there was none for,
-    /// and what is wrong with the spool.
-    pub(crate) fn keep(&mut self, mut events: Vec<Event>) -> (u64, Option<Error>) {
+    /// Keeps as many events as there is room for, the oldest first; those there was none for, and
+    /// what is wrong with the spool.
+    pub(crate) fn keep(&mut self, mut events: Vec<Event>) -> (Vec<Event>, Option<Error>) {
         let mut trouble = None;
         if self.memory.is_empty()
-            && let Some(spool) = &mut self.spool
+            && let Some(spool) = self.spool.as_mut().filter(|_| self.opened)
         {
             let (taken, result) = spool.push(&events);
             events.drain(..taken);
             trouble = result.err();
         }
         let room = self.most.saturating_sub(self.memory.len());
-        let lost = events.len().saturating_sub(room);
-        events.truncate(room);
+        let rest = events.split_off(room.min(events.len()));
         self.memory.extend(events);
-        (lost as u64, trouble)
+        (rest, trouble)
     }
 
     /// Up to `most` of the oldest events; none when nothing that waited can be read.
@@ -86,11 +89,24 @@ impl Backlog {
         Oldest { events: &events[..events.len().min(most)], ours: true }
     }
 
-    /// The first `events` of what was peeked are settled, of which the store refused `refused`.
-    pub(crate) fn commit(&mut self, events: usize, refused: u64) {
-        match self.spool.as_mut().filter(|spool| !spool.is_empty()) {
-            Some(spool) => spool.commit(events, refused),
-            None => drop(self.memory.drain(..events)),
+    /// The oldest `events` are settled, of which the store refused `refused`.
+    pub(crate) fn commit(&mut self, events: usize, mut refused: u64) {
+        let mut left = events;
+        while left > 0
+            && let Some(spool) = self.spool.as_mut().filter(|spool| !spool.is_empty())
+        {
+            let some = spool.peek(left).0.len();
+            if some == 0 {
+                break;
+            }
+            spool.commit(some, std::mem::take(&mut refused));
+            left -= some;
+        }
+        let in_memory = left.min(self.memory.len());
+        self.memory.drain(..in_memory);
+        // The rest was damaged meanwhile, but the store has it.
+        if let Some(spool) = &mut self.spool {
+            spool.not_lost((left - in_memory) as u64);
         }
     }
 
@@ -140,10 +156,15 @@ impl Backlog {
         }
     }
 
-    /// Hands the ledgers of earlier processes to `take`, once nothing of theirs waits.
-    pub(crate) fn settle_earlier(&mut self, take: impl FnMut(&Ledger) -> bool) {
+    /// The ledgers of earlier processes, once nothing of theirs waits.
+    pub(crate) fn earlier_ledgers(&mut self) -> Vec<Ledger> {
+        self.spool.as_mut().map_or_else(Vec::new, Spool::earlier_ledgers)
+    }
+
+    /// The store has this ledger of an earlier process.
+    pub(crate) fn forget_earlier(&mut self, ledger: &Ledger) {
         if let Some(spool) = &mut self.spool {
-            spool.settle_earlier(take);
+            spool.forget_earlier(ledger);
         }
     }
 }

@@ -1,4 +1,7 @@
+use crate::cold::Cold;
 use crate::record::{End, Record, WORDS};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Records of one thread, in the order in which they ended. The thread writes them without a lock
@@ -11,6 +14,16 @@ pub(crate) struct Chunk {
     filled: AtomicUsize,
     /// Slots that were claimed.
     claimed: AtomicUsize,
+    /// Cold parts of records that nobody claimed yet, by slot, in the order of the slots. They go
+    /// where their records go. Locked by the thread only for a record that has one.
+    cold: Mutex<VecDeque<(usize, Box<Cold>)>>,
+}
+
+/// An operation that ended: its record, and what did not fit into it.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) record: Record,
+    pub(crate) cold: Option<Box<Cold>>,
 }
 
 type Slot = [AtomicU64; WORDS];
@@ -21,7 +34,16 @@ impl Chunk {
             slots: (0..capacity).map(|_| Slot::default()).collect(),
             filled: AtomicUsize::new(0),
             claimed: AtomicUsize::new(0),
+            cold: Mutex::default(),
         }
+    }
+
+    /// Lays down the cold part of the record that is pushed next, before anybody can see that
+    /// record. As [`push`](Self::push), for the chunk's thread alone.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn push_cold(&self, filled: usize, cold: Box<Cold>) {
+        self.cold.lock().push_back((filled, cold));
     }
 
     /// Writes a record that ended into a free slot and publishes it. Only the chunk's thread calls
@@ -39,20 +61,34 @@ impl Chunk {
         self.filled.load(Ordering::Acquire).saturating_sub(self.claimed.load(Ordering::Acquire))
     }
 
-    /// Takes every record that nobody claimed yet.
-    pub(crate) fn claim(&self) -> Vec<Record> {
+    /// Takes every record that nobody claimed yet, each with its cold part.
+    pub(crate) fn claim(&self) -> Vec<Ended> {
         let filled = self.filled.load(Ordering::Acquire);
         // Another reader may have seen more than this one; the mark never goes back.
         let from = self.claimed.fetch_max(filled, Ordering::AcqRel);
         let slots = self.slots.get(from..filled).unwrap_or_default();
-        let record = |slot: &Slot| Record::from_words(|at| slot[at].load(Ordering::Relaxed));
-        slots.iter().map(record).collect()
+        let mut ended: Vec<Ended> = slots
+            .iter()
+            .map(|slot| Record::from_words(|at| slot[at].load(Ordering::Relaxed)))
+            .map(|record| Ended { record, cold: None })
+            .collect();
+        if ended.iter().any(|it| it.record.has_cold()) {
+            let mut waiting = self.cold.lock();
+            // Another reader may be about to take what lies before and behind.
+            let first = waiting.partition_point(|(slot, _)| *slot < from);
+            let behind = waiting.partition_point(|(slot, _)| *slot < filled);
+            for (slot, cold) in waiting.drain(first..behind) {
+                ended[slot - from].cold = Some(cold);
+            }
+        }
+        ended
     }
 
     /// Makes a chunk that nobody else knows empty again.
     pub(crate) fn clear(&mut self) {
         *self.filled.get_mut() = 0;
         *self.claimed.get_mut() = 0;
+        self.cold.get_mut().clear();
     }
 }
 
@@ -70,7 +106,12 @@ mod tests {
             move || {
                 let mut seen = Vec::new();
                 while chunk.claimed.load(Ordering::Acquire) < RECORDS {
-                    seen.extend(chunk.claim().iter().map(Record::end));
+                    for Ended { record, cold } in chunk.claim() {
+                        let detail = cold.map(|cold| cold.attributes[0].0.to_string());
+                        let expected = record.has_cold().then(|| record.end().to_string());
+                        assert_eq!(detail, expected, "a cold part goes where its record goes");
+                        seen.push(record.end());
+                    }
                 }
                 seen
             }
@@ -78,7 +119,12 @@ mod tests {
         let readers = [(); 2].map(|()| std::thread::spawn(reading(Arc::clone(&chunk))));
         for at in 0..RECORDS {
             let record = Record::new(0, 0, 0, None, OperationKind::Resolution);
-            let last = chunk.push(at, &record, &End { at: at as u64, cold: 0, sampling: 0 });
+            let cold = at % 3 == 0;
+            if cold {
+                let attributes = vec![(at.to_string().into(), "".into())];
+                chunk.push_cold(at, Box::new(Cold { attributes, ..Cold::default() }));
+            }
+            let last = chunk.push(at, &record, &End { at: at as u64, cold, sampling: 0 });
             assert_eq!(last, at + 1 == RECORDS);
         }
         let mut seen: Vec<u64> = readers.into_iter().flat_map(|it| it.join().unwrap()).collect();

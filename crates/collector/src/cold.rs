@@ -5,7 +5,8 @@ use telemetry_models::CorrelationId;
 /// What does not fit into a record: errors, many attempts, shadow probes, foreign ids,
 /// phases, counters.
 ///
-/// Sent ahead of the record that names its key, so that whoever holds the record can find it.
+/// Lies beside its record in the chunk and shares its fate: it has no queue of its own that could
+/// be full when the record's is not.
 #[derive(Debug, Default)]
 pub(crate) struct Cold {
     pub(crate) error: Option<ColdError>,

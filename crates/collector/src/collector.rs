@@ -1,3 +1,4 @@
+use crate::appender::Appender;
 use crate::config::CollectorConfig;
 use crate::correlation;
 use crate::ledger::{self, Counts};
@@ -13,6 +14,7 @@ use crate::shared::Shared;
 use crate::span::OperationSpan;
 use crate::tally::{Key, Tally};
 use crate::time::Time;
+use crate::writer::STALLED;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 use std::hash::{BuildHasher, RandomState};
@@ -83,7 +85,7 @@ impl CollectorBuilder {
         self
     }
 
-    /// Starts the pipeline thread.
+    /// Starts the pipeline's thread and the one that calls the store.
     ///
     /// # Errors
     /// TEL-004 when the configuration is out of range, or pseudonyms are asked for and there is no
@@ -108,7 +110,6 @@ impl CollectorBuilder {
         let (data, waiting) = bounded(chunks);
         let (recycle, recycled) = bounded(chunks);
         let (wake, woken) = bounded(1);
-        let (cold_in, cold) = bounded(self.config.queue_events);
         let (control, orders) = unbounded();
         let sampling = Sampling::new(&self.config);
         let shared = Arc::new(Shared {
@@ -126,11 +127,7 @@ impl CollectorBuilder {
             woken,
             recycle,
             recycled,
-            cold,
-            cold_in,
-            next_cold: AtomicU32::new(1),
             works: AtomicU64::new(0),
-            orphaned: Mutex::default(),
             shards: Mutex::default(),
             sampling,
             rescued: Rescued::default(),
@@ -143,7 +140,8 @@ impl CollectorBuilder {
             ended: AtomicBool::new(false),
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
         });
-        let pipeline = Pipeline::new(Arc::clone(&shared), store, self.consumers);
+        let appender = Appender::start(store, &shared)?;
+        let pipeline = Pipeline::new(Arc::clone(&shared), appender, self.consumers);
         let thread = std::thread::Builder::new()
             .name("telemetry-pipeline".into())
             .spawn(move || pipeline.run(&orders))
@@ -266,7 +264,7 @@ impl Collector {
 
     /// How recording and its consumers are doing, the worst of them: TEL-005 when the pipeline
     /// thread has ended, TEL-002 for a minute after events were lost, TEL-001 while some wait for
-    /// the store.
+    /// the store or the store has not answered for two seconds.
     pub fn health(&self) -> Health {
         let own = self.own_health();
         let consumers = self.shared.consumers.lock();
@@ -288,6 +286,8 @@ impl Collector {
             );
         }
         let mut message = String::new();
+        let busy = self.shared.counts.busy_for(self.shared.time.monotonic());
+        let stalled = busy >= STALLED;
         let waiting = self.shared.counts.waiting();
         let waits = ledger.spooled + waiting.earlier;
         if waits > 0 {
@@ -299,6 +299,12 @@ impl Collector {
                 message += &format!("; it said: {trouble}");
             }
         }
+        if stalled {
+            let seconds = busy.as_secs();
+            message += if message.is_empty() { "" } else { "; " };
+            message +=
+                &format!("the store has worked on one call for {seconds} s without an answer");
+        }
         if self.shared.counts.is_losing(self.shared.time.monotonic()) {
             let reasons: Vec<_> = ledger
                 .dropped
@@ -306,12 +312,12 @@ impl Collector {
                 .map(|(reason, events)| format!("{events} {}", ledger::word(*reason)))
                 .collect();
             let mut lost = format!("events are dropped; so far {}", reasons.join(", "));
-            if waits > 0 {
+            if !message.is_empty() {
                 lost += &format!("; {message}");
             }
             return Health::degraded(Code::BufferOverflow, lost);
         }
-        if waits > 0 {
+        if !message.is_empty() {
             return Health::degraded(Code::StorageUnavailable, message);
         }
         Health::healthy(match ledger.dropped_total() {

@@ -16,7 +16,6 @@ pub(crate) struct Diagnostics {
     refused: Quiet,
     dropped: Quiet,
     known: BTreeMap<DropReason, u64>,
-    details_known: u64,
 }
 
 /// Says something, then holds its tongue for a while.
@@ -92,7 +91,6 @@ impl Diagnostics {
     /// Says what was given up since the last time it said so.
     pub(crate) fn losses(&mut self, shared: &Shared) {
         let now = shared.counts.fates().dropped;
-        let details = shared.counts.details_lost.load(std::sync::atomic::Ordering::Relaxed);
         // What sampling leaves out was asked for, and what was refused has its own line.
         let told =
             |reason: &DropReason| !matches!(reason, DropReason::Sampled | DropReason::Invalid);
@@ -104,8 +102,7 @@ impl Diagnostics {
             })
             .filter(|(_, events)| *events > 0)
             .collect();
-        let details_grown = details - self.details_known;
-        if grown.is_empty() && details_grown == 0 {
+        if grown.is_empty() {
             return;
         }
         if self.dropped.may_speak(shared.time.monotonic()).is_none() {
@@ -119,10 +116,8 @@ impl Diagnostics {
         tracing::warn!(
             target: "telemetry::collector",
             run = %shared.run, producer = %shared.producer,
-            events, reasons = reasons.join(", "), details = details_grown,
-            "TEL-002 events or their details were dropped"
+            events, reasons = reasons.join(", "), "TEL-002 events were dropped"
         );
         self.known = now;
-        self.details_known = details;
     }
 }

@@ -15,9 +15,10 @@ pub(crate) struct Counts {
     fates: Mutex<Fates>,
     /// Operations that were recorded in no shard: windows of tallies, and what came too late.
     outside: AtomicU64,
-    /// Cold parts (error texts, further attempts) that were given up; their events were not.
-    pub(crate) details_lost: AtomicU64,
     watch: Mutex<Watch>,
+    /// When the store was given what it works on, in nanoseconds of the monotonic clock plus one;
+    /// 0 while it is idle.
+    busy_since: AtomicU64,
     waiting: Mutex<Waiting>,
 }
 
@@ -82,6 +83,19 @@ impl Counts {
     /// To be read after the fates.
     pub(crate) fn outside(&self) -> u64 {
         self.outside.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_busy(&self, since: Option<Duration>) {
+        let nanos = since.map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(u64::MAX - 1) + 1);
+        self.busy_since.store(nanos, Ordering::Release);
+    }
+
+    /// How long the store has worked on what it has.
+    pub(crate) fn busy_for(&self, now: Duration) -> Duration {
+        match self.busy_since.load(Ordering::Acquire) {
+            0 => Duration::ZERO,
+            since => now.saturating_sub(Duration::from_nanos(since - 1)),
+        }
     }
 
     pub(crate) fn set_waiting(&self, waiting: Waiting) {

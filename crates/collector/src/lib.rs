@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod appender;
 mod backlog;
 mod chunk;
 mod cold;

@@ -1,19 +1,17 @@
-use crate::chunk::Chunk;
-use crate::cold::Cold;
+use crate::appender::Appender;
+use crate::chunk::{Chunk, Ended};
 use crate::consumers::Consumers;
 use crate::diagnostics::{self, Diagnostics};
-use crate::record::Record;
 use crate::resolve::Resolver;
 use crate::sampling::PROBABILITY;
 use crate::shared::Shared;
 use crate::tally;
 use crate::writer::Writer;
 use crossbeam_channel::{Receiver, Sender, select};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use telemetry_interfaces::{DropReason, EventConsumer, EventStore};
+use telemetry_interfaces::{DropReason, EventConsumer};
 use telemetry_models::{Event, Timestamp};
 
 /// Longest time between two ticks of the consumers.
@@ -24,7 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 pub(crate) enum Message {
     /// A full chunk; what of it the sweep has not taken yet.
     Chunk(Arc<Chunk>),
-    Records(Vec<Record>),
+    Records(Vec<Ended>),
     Events(Vec<Event>),
 }
 
@@ -52,8 +50,6 @@ pub(crate) struct Pipeline {
     writer: Writer,
     consumers: Consumers,
     diagnostics: Diagnostics,
-    /// Cold parts whose records have not come yet.
-    cold: HashMap<u32, Box<Cold>>,
     last_sweep: Duration,
     last_tick: Duration,
     /// When the tallies' window began.
@@ -75,15 +71,14 @@ impl Drop for Ending {
 impl Pipeline {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        store: Arc<dyn EventStore>,
+        appender: Appender,
         consumers: Vec<Box<dyn EventConsumer>>,
     ) -> Self {
         Self {
             resolver: Resolver::new(&shared),
-            writer: Writer::new(store, &shared),
+            writer: Writer::new(appender, &shared),
             consumers: Consumers::new(consumers),
             diagnostics: Diagnostics::default(),
-            cold: HashMap::new(),
             last_sweep: Duration::ZERO,
             last_tick: Duration::ZERO,
             tallies_since: (shared.time.monotonic(), shared.time.utc()),
@@ -100,6 +95,7 @@ impl Pipeline {
         self.writer.begin(&self.shared);
         let data = self.shared.waiting.clone();
         let woken = self.shared.woken.clone();
+        let answers = self.writer.answers();
         let sweep = self.shared.config.sweep();
         loop {
             let mut order = None;
@@ -110,6 +106,11 @@ impl Pipeline {
                 }
                 Err(_) => select! {
                     recv(woken) -> _ => {}
+                    recv(answers) -> answer => {
+                        if let Ok(answer) = answer {
+                            self.writer.answered(answer, &self.shared);
+                        }
+                    }
                     recv(orders) -> received => match received {
                         Ok(received) => order = Some(received),
                         // Every handle is gone; the last one sends an order first, so nobody waits.
@@ -127,7 +128,8 @@ impl Pipeline {
                 }
                 Some(Control::Shutdown { limit, done }) => {
                     self.shared.close();
-                    let complete = self.empty(limit);
+                    // A store that hangs leaves time to spool what it has.
+                    let complete = self.empty(limit - limit / 8);
                     self.writer.end(&self.shared);
                     let now = self.shared.time.utc();
                     self.consumers.finish(now, limit, &self.diagnostics, &self.shared);
@@ -231,7 +233,7 @@ impl Pipeline {
         let shared = Arc::clone(&self.shared);
         let events = match message {
             Message::Chunk(mut chunk) => {
-                let events = self.resolve(&chunk.claim(), &shared);
+                let events = self.resolve(chunk.claim(), &shared);
                 if let Some(own) = Arc::get_mut(&mut chunk) {
                     own.clear();
                     // A full return path only means that there are chunks enough.
@@ -239,7 +241,7 @@ impl Pipeline {
                 }
                 events
             }
-            Message::Records(records) => self.resolve(&records, &shared),
+            Message::Records(records) => self.resolve(records, &shared),
             Message::Events(mut events) => {
                 for event in &mut events {
                     shared.privacy.event(event);
@@ -268,22 +270,12 @@ impl Pipeline {
         self.writer.push(events, &shared);
     }
 
-    fn resolve(&mut self, records: &[Record], shared: &Shared) -> Vec<Event> {
-        while let Ok((key, cold)) = shared.cold.try_recv() {
-            self.cold.insert(key, cold);
-        }
-        for key in std::mem::take(&mut *shared.orphaned.lock()) {
-            self.cold.remove(&key);
-        }
+    fn resolve(&mut self, ended: Vec<Ended>, shared: &Shared) -> Vec<Event> {
         let anchor = shared.time.anchor();
-        let mut events = Vec::with_capacity(records.len());
+        let mut events = Vec::with_capacity(ended.len());
         let mut unknown = 0;
-        for record in records {
-            let cold = match record.cold() {
-                0 => None,
-                key => self.cold.remove(&key),
-            };
-            match self.resolver.event(record, cold, anchor, shared) {
+        for Ended { record, cold } in ended {
+            match self.resolver.event(&record, cold, anchor, shared) {
                 Some(mut event) => {
                     if let Some(probability) = shared.sampling.probability(record.sampling()) {
                         event.attributes.insert(PROBABILITY.into(), probability);

@@ -31,7 +31,7 @@ const MICROSECONDS: u8 = 0x80;
 /// | 2, 3 | correlation id, 0 for none |
 /// | 4 | selector 32, page 32 |
 /// | 5 | confidence in millionths 32, elements 32 |
-/// | 6 | key of the cold part 32 (0 for none), engine 16 (0 for none), operation 8, outcome 8 |
+/// | 6 | whether there is a cold part 32 (0 or 1), engine 16 (0 for none), operation 8, outcome 8 |
 /// | 7 | attempts 8, validation 8 (0 unknown, 1 failed, 2 passed), sampling 8 |
 /// | 8 + 2n | attempt n: elapsed 32, elements 32 |
 /// | 9 + 2n | attempt n: confidence 32, strategy 16, outcome 8 |
@@ -46,8 +46,8 @@ pub(crate) struct Record {
 pub(crate) struct End {
     /// Clock reading.
     pub(crate) at: u64,
-    /// Key of the cold part; 0 means none.
-    pub(crate) cold: u32,
+    /// Whether a cold part goes with the record.
+    pub(crate) cold: bool,
     /// With what odds the operation was kept, as `Sampling` reads it; 0 means it was not sampled.
     pub(crate) sampling: u8,
 }
@@ -131,9 +131,9 @@ impl Record {
         present(high(self.words[4]))
     }
 
-    /// Key of the cold part; 0 means none.
-    pub(crate) fn cold(&self) -> u32 {
-        low(self.words[6])
+    /// Whether a cold part goes with the record.
+    pub(crate) fn has_cold(&self) -> bool {
+        low(self.words[6]) != 0
     }
 
     /// Engine handle; 0 means none.

@@ -1,5 +1,5 @@
+use crate::chunk::Ended;
 use crate::pipeline::Message;
-use crate::record::Record;
 use crate::sampling::{is_plain, is_plain_event};
 use parking_lot::Mutex;
 
@@ -13,11 +13,9 @@ pub(crate) struct Rescued {
 impl Rescued {
     /// Keeps what is not a plain success, if there is room; gives back what has to be given up.
     pub(crate) fn keep(&self, message: Message, most: usize) -> Vec<Message> {
-        let sort = |records: Vec<Record>| {
-            // Behind a cold key there may be an error or a probe.
-            let (plain, other): (Vec<_>, Vec<_>) = records
-                .into_iter()
-                .partition(|record| record.cold() == 0 && is_plain(record, None));
+        let sort = |ended: Vec<Ended>| {
+            let (plain, other): (Vec<_>, Vec<_>) =
+                ended.into_iter().partition(|it| is_plain(&it.record, it.cold.as_deref()));
             (Message::Records(plain), Message::Records(other))
         };
         let (given_up, kept) = match message {

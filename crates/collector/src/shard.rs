@@ -1,4 +1,4 @@
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, Ended};
 use crate::cold::Cold;
 use crate::config::BackPressure;
 use crate::pipeline::Message;
@@ -36,7 +36,7 @@ pub(crate) struct ShardCounts {
 
 impl Shard {
     /// Takes what is there.
-    pub(crate) fn take(&self) -> Vec<Record> {
+    pub(crate) fn take(&self) -> Vec<Ended> {
         let chunk = Arc::clone(&self.current.lock());
         if chunk.waiting() == 0 { Vec::new() } else { chunk.claim() }
     }
@@ -81,7 +81,7 @@ impl Producer {
     #[inline(always)]
     fn record(&mut self, record: &Record, cold: Option<Box<Cold>>) {
         let shared = &*self.shared;
-        let mut end = End { at: shared.time.raw(), cold: 0, sampling: 0 };
+        let mut end = End { at: shared.time.raw(), cold: cold.is_some(), sampling: 0 };
         if let Some(odds) = shared.sampling.odds()
             && sampling::is_plain(record, cold.as_deref())
         {
@@ -91,12 +91,12 @@ impl Producer {
             }
             end.sampling = odds.mark;
         }
-        if let Some(cold) = cold {
-            end.cold = shared.send_cold(cold);
-        }
         grow(&self.shard.recorded);
         if shared.is_closed() {
             return shared.counts.drop_events(DropReason::Closed, 1);
+        }
+        if let Some(cold) = cold {
+            self.chunk.push_cold(self.filled, cold);
         }
         let full = self.chunk.push(self.filled, record, &end);
         self.filled += 1;
@@ -212,20 +212,14 @@ fn offer(full: Message, shared: &Shared) {
     }
 }
 
-/// Counts a message that will not be processed, and lets go of the cold parts it refers to.
+/// Counts a message that will not be processed.
 pub(crate) fn give_up(lost: Message, reason: DropReason, shared: &Shared) {
-    let records = match lost {
-        Message::Events(events) => {
-            return shared.counts.drop_events(reason, events.len() as u64);
-        }
-        Message::Records(records) => records,
-        Message::Chunk(chunk) => chunk.claim(),
+    let events = match lost {
+        Message::Events(events) => events.len(),
+        Message::Records(records) => records.len(),
+        Message::Chunk(chunk) => chunk.claim().len(),
     };
-    shared.counts.drop_events(reason, records.len() as u64);
-    let orphans: Vec<u32> = records.iter().map(Record::cold).filter(|key| *key != 0).collect();
-    if !orphans.is_empty() {
-        shared.orphaned.lock().extend(orphans);
-    }
+    shared.counts.drop_events(reason, events as u64);
 }
 
 thread_local! {

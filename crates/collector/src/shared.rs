@@ -1,5 +1,4 @@
 use crate::chunk::Chunk;
-use crate::cold::Cold;
 use crate::config::CollectorConfig;
 use crate::ledger::{Counts, Fates};
 use crate::pipeline::Message;
@@ -13,7 +12,7 @@ use crate::time::Time;
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use telemetry_interfaces::{DropReason, Health, Ledger};
 use telemetry_models::{Event, ProducerId, RunId};
 
@@ -38,13 +37,8 @@ pub(crate) struct Shared {
     /// Emptied chunks on their way back to the threads.
     pub(crate) recycle: Sender<Arc<Chunk>>,
     pub(crate) recycled: Receiver<Arc<Chunk>>,
-    pub(crate) cold: Receiver<(u32, Box<Cold>)>,
-    pub(crate) cold_in: Sender<(u32, Box<Cold>)>,
-    pub(crate) next_cold: AtomicU32,
     /// Pieces of work that got a correlation id.
     pub(crate) works: AtomicU64,
-    /// Keys of cold parts whose records were dropped.
-    pub(crate) orphaned: Mutex<Vec<u32>>,
     pub(crate) shards: Mutex<Shards>,
     pub(crate) sampling: Sampling,
     /// What found the queue full and must not be lost.
@@ -167,21 +161,6 @@ impl Shared {
             sum.sampled += counts.sampled;
         }
         sum
-    }
-
-    /// Sends a cold part ahead of its record; the key to find it by, or 0 when it was given up.
-    pub(crate) fn send_cold(&self, cold: Box<Cold>) -> u32 {
-        let mut key = self.next_cold.fetch_add(1, Ordering::Relaxed);
-        if key == 0 {
-            key = self.next_cold.fetch_add(1, Ordering::Relaxed);
-        }
-        match self.cold_in.try_send((key, cold)) {
-            Ok(()) => key,
-            Err(_) => {
-                self.counts.details_lost.fetch_add(1, Ordering::Relaxed);
-                0
-            }
-        }
     }
 
     pub(crate) fn ledger(&self) -> Ledger {

@@ -232,6 +232,11 @@ impl Spool {
         std::mem::take(&mut self.lost)
     }
 
+    /// Of what was found damaged, so many events are not lost after all.
+    pub(crate) fn not_lost(&mut self, events: u64) {
+        self.lost = self.lost.saturating_sub(events);
+    }
+
     /// Brings what was written to stable storage.
     pub(crate) fn sync(&mut self) {
         if let Some(writer) = &self.writer
@@ -257,20 +262,19 @@ impl Spool {
         }
     }
 
-    /// Hands the ledgers of earlier producers to `take` once nothing of theirs waits.
-    pub(crate) fn settle_earlier(&mut self, mut take: impl FnMut(&Ledger) -> bool) {
+    /// The ledgers of earlier producers, once nothing of theirs waits.
+    pub(crate) fn earlier_ledgers(&mut self) -> Vec<Ledger> {
         if self.files.iter().any(|file| !file.ours) {
-            return;
+            return Vec::new();
         }
-        let own = self.own.clone();
-        self.state.settle(&own);
-        for ledger in self.state.earlier(&own) {
-            if !take(&ledger) {
-                return;
-            }
-            self.state.forget_earlier(&ledger);
-            self.save_state();
-        }
+        self.state.settle(&self.own);
+        self.state.earlier(&self.own)
+    }
+
+    /// The store has this ledger of an earlier producer.
+    pub(crate) fn forget_earlier(&mut self, ledger: &Ledger) {
+        self.state.forget_earlier(ledger);
+        self.save_state();
     }
 
     fn file_limit(&self) -> u64 {

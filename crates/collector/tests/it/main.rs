@@ -5,11 +5,13 @@
 mod consumers;
 mod correlation;
 mod degradation;
+mod detail;
 mod ledger;
 mod log;
 mod meaning;
 mod privacy;
 mod sampling;
+mod slow;
 mod spool;
 mod support;
 mod tally;
