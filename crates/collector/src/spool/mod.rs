@@ -52,6 +52,9 @@ pub(crate) struct Spool {
     state_kept: bool,
     /// Replayed files that go once the state says so.
     replayed: Vec<PathBuf>,
+    /// Whether an event found no room. A smaller one behind it might, but what is lost is the
+    /// newest; until a file goes, nothing is taken.
+    full: bool,
     /// Events of this producer that were damaged since last asked.
     lost: u64,
 }
@@ -94,6 +97,7 @@ impl Spool {
             state: State::default(),
             state_kept: false,
             replayed: Vec::new(),
+            full: false,
             lost: 0,
         }
     }
@@ -127,12 +131,16 @@ impl Spool {
         if let Err(error) = self.open() {
             return (0, Err(error));
         }
+        if self.full {
+            return (0, Err(self.full()));
+        }
         let (mut done, mut in_block) = (0, 0);
         let mut block = Vec::new();
         for event in events {
             let before = block.len();
             line::write(&mut block, |out| json::write_to(event, out));
             if self.bytes() + block.len() as u64 > self.limit {
+                self.full = true;
                 block.truncate(before);
                 let written = self.write(&block, in_block);
                 done += if written.is_ok() { in_block } else { 0 };
@@ -443,6 +451,7 @@ impl Spool {
 
     fn take_front(&mut self) -> Option<SpoolFile> {
         let front = self.files.pop_front()?;
+        self.full = false;
         self.reader = None;
         if self.files.is_empty() {
             self.writer = None;
