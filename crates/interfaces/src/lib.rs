@@ -53,7 +53,9 @@ pub use renderer::ReportRenderer;
 pub use rollup::{RollUpReport, RollupAnswer, RollupIter, RollupQuery, RollupStore};
 pub use sink::{EventSink, NoopSink};
 pub use state::{StateChange, StateStore};
-pub use store::{Ack, Capabilities, DayStats, Durability, EventIter, EventStore, StoreStats};
+pub use store::{
+    Ack, Capabilities, DayStats, Durability, EventIter, EventStore, StoreStats, TierStats,
+};
 pub use versions::{DefinitionVersions, MemoryVersions};
 
 /// The future an asynchronous seam returns.

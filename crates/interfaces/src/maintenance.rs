@@ -1,6 +1,7 @@
 use crate::{Code, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use telemetry_models::Timestamp;
 
 /// How thoroughly a store is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,27 @@ pub trait Maintenance: Send + Sync {
         level: VerifyLevel,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<VerifyReport>;
+
+    /// Moves the events of compacted files to Parquet, for other engines to read: of those files whose
+    /// latest event is older than `before`, or of all. A query sees both as one. `progress` as for
+    /// [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// `Unsupported` where there is no such tier or it was not compiled in, `Denied` when the store was
+    /// opened for reading; otherwise when a file cannot be read or written: nothing is lost then.
+    fn convert(
+        &self,
+        before: Option<Timestamp>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<CompactReport> {
+        let _ = (before, progress);
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            Code::Configuration,
+            "this backend has no Parquet, or the feature `parquet` was not compiled in",
+        )
+        .cure("build with `--features parquet`, and use the backend `segment`"))
+    }
 
     /// Sorts what is not sorted yet, and joins small files. The store answers the same before,
     /// meanwhile and after; damaged files are left as they are. `progress` as for

@@ -127,6 +127,8 @@ impl EventStore for MemoryStore {
             selectors: most_first(selectors),
             sites: most_first(sites),
             days: days.into_iter().map(|(day, events)| DayStats { day, events }).collect(),
+            capped: 0,
+            tiers: Vec::new(),
             damage: Vec::new(),
         })
     }

@@ -134,11 +134,29 @@ pub struct StoreStats {
     pub selectors: Vec<(String, u64)>,
     /// Events by site, most first; events without a site are counted under an empty name.
     pub sites: Vec<(String, u64)>,
+    /// Events whose selector was one too many to be told apart; in `selectors` they are under
+    /// `__other__`.
+    pub capped: u64,
     /// By UTC day, earliest first.
     pub days: Vec<DayStats>,
+    /// By tier, in the order events go through them; none where all lie alike.
+    pub tiers: Vec<TierStats>,
     /// Damage that was met while counting: what it held is in no count. Not a check of everything;
     /// see [`Maintenance::verify`](crate::Maintenance::verify).
     pub damage: Vec<Damage>,
+}
+
+/// One tier of a store: the files that are coded alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TierStats {
+    /// Its name: `log`, `sorted`, `parquet`; of JSON Lines `original`, `compressed`, `lines`.
+    pub tier: String,
+    /// Events.
+    pub events: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Files.
+    pub files: u64,
 }
 
 /// One UTC day of a store.

@@ -23,6 +23,10 @@ pub struct StorageConfig {
     /// With backend `segment`: sort full segments by selector, and join small ones, on a thread of
     /// its own while the store is open for writing. Default true.
     pub compact_in_background: bool,
+    /// With backend `segment`: so many selectors are told apart. An event of one more is stored under
+    /// `__other__`, with its name in the attribute `telemetry.selector`, and counted: names made from
+    /// data must not grow what every reader holds in memory. 1 to 16,777,216; default 100,000.
+    pub max_selectors: u32,
 }
 
 /// The kinds of event store.
@@ -56,6 +60,7 @@ impl fmt::Display for Backend {
 }
 
 const INTERVAL_MS: std::ops::RangeInclusive<u64> = 1..=3_600_000;
+const MAX_SELECTORS: std::ops::RangeInclusive<u32> = 1..=1 << 24;
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 4096..=4 << 30;
 
 impl Default for StorageConfig {
@@ -67,6 +72,7 @@ impl Default for StorageConfig {
             sync_interval_ms: 1000,
             segment_bytes: 64 << 20,
             compact_in_background: true,
+            max_selectors: 100_000,
         }
     }
 }
@@ -100,6 +106,9 @@ impl StorageConfig {
         }
         if !INTERVAL_MS.contains(&self.sync_interval_ms) {
             return refuse("sync_interval_ms", self.sync_interval_ms.to_string(), "1 to 3600000");
+        }
+        if !MAX_SELECTORS.contains(&self.max_selectors) {
+            return refuse("max_selectors", self.max_selectors.to_string(), "1 to 16777216");
         }
         if !SEGMENT_BYTES.contains(&self.segment_bytes) {
             return refuse(

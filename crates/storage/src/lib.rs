@@ -13,6 +13,8 @@ mod fault;
 mod json;
 mod marker;
 mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(any(feature = "segment", feature = "json"))]
 mod quarantine;
 #[cfg(any(feature = "segment", feature = "json"))]

@@ -16,7 +16,7 @@ pub(crate) const LOCK: &str = "LOCK";
 pub(crate) const TEMPORARY: &str = "telemetry-store.tmp";
 const FORMAT: &str = "telemetry-store";
 /// The newest version this program reads.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// Where a recording program keeps events while the store takes none.
 #[cfg(any(feature = "segment", feature = "json"))]
@@ -29,6 +29,10 @@ pub(crate) const SEGMENTS: &str = "segments";
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const EVENTS: &str = "events";
 
+/// Where the Parquet files of the warm tier lie.
+#[cfg(feature = "segment")]
+pub(crate) const PARQUET: &str = "parquet";
+
 /// Rollups lie beside the events, and outlive them.
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const ROLLUPS: &str = "rollups";
@@ -36,7 +40,8 @@ pub(crate) const ROLLUPS: &str = "rollups";
 /// Whether a name in a store's directory belongs to the segment store, or to what may lie beside it.
 #[cfg(feature = "segment")]
 pub(crate) fn is_ours(name: &str) -> bool {
-    let ours = [FILE, TEMPORARY, LOCK, SPOOL, ROLLUPS, crate::quarantine::DIRECTORY, SEGMENTS];
+    let ours =
+        [FILE, TEMPORARY, LOCK, SPOOL, ROLLUPS, crate::quarantine::DIRECTORY, SEGMENTS, PARQUET];
     ours.contains(&name) || name.starts_with("state.db")
 }
 
@@ -72,6 +77,9 @@ pub(crate) struct Sealed {
     /// Set for a sorted segment: number of the last log it is made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last: Option<u64>,
+    /// Its events are in Parquet files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) warm: bool,
     pub(crate) bytes: u64,
     /// Blocks of any kind, without the index.
     pub(crate) blocks: u64,
@@ -86,6 +94,7 @@ impl Sealed {
             first: self.segment,
             last: self.last.unwrap_or(self.segment),
             sorted: self.last.is_some(),
+            warm: self.warm,
         }
     }
 }
@@ -176,7 +185,13 @@ impl Marker {
         let path = Self::path(store);
         // The lowest version that can say it, so that older programs read what they can.
         let sorted = self.sealed.iter().any(|it| it.last.is_some());
-        let written = Self { version: if sorted { 2 } else { 1 }, ..self.clone() };
+        let warm = self.sealed.iter().any(|it| it.warm);
+        let version = match (warm, sorted) {
+            (true, _) => 3,
+            (false, true) => 2,
+            (false, false) => 1,
+        };
+        let written = Self { version, ..self.clone() };
         let mut text =
             serde_json::to_vec_pretty(&written).expect("plain data with text keys is always JSON");
         text.push(b'\n');

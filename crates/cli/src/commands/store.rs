@@ -13,7 +13,7 @@ use clap::Subcommand;
 use telemetry_runtime::interfaces::{
     Code, Damage, Error, ErrorKind, StoreStats, VerifyLevel, VerifyReport,
 };
-use telemetry_runtime::storage::{StorageConfig, open};
+use telemetry_runtime::storage::{Backend, StorageConfig, Store, open};
 
 /// Lines of a list in the overview.
 const LISTED: usize = 20;
@@ -73,6 +73,19 @@ Needs the store for itself: a program that records to it compacts by itself.
 Example:
   telemetry store compact")]
     Compact,
+    /// Move the events of sorted files to Parquet, for DuckDB, Spark and others
+    #[command(after_help = "\
+Sorts first what is not sorted yet. The events lie below parquet/ afterwards, in a folder for each day;
+every command sees them as before. Needs the store for itself, and a build with the feature `parquet`.
+
+Example:
+  telemetry store convert --before -7d
+  duckdb -c \"SELECT selector, count(*) FROM read_parquet('telemetry-data/parquet/*/*.parquet') GROUP BY 1\"")]
+    Convert {
+        /// Only files whose latest event is before this time
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        before: Option<crate::moment::Moment>,
+    },
 }
 
 pub(crate) fn run(command: &StoreCommand, global: &Global, console: &mut Console) -> Outcome {
@@ -84,6 +97,7 @@ pub(crate) fn run(command: &StoreCommand, global: &Global, console: &mut Console
         }
         StoreCommand::Verify { deep } => verify(*deep, &settings, global, console),
         StoreCommand::Compact => compact(&settings, global, console),
+        StoreCommand::Convert { before } => convert(*before, &settings, global, console),
         StoreCommand::Quarantine => mend::quarantine(&settings, global, console),
         StoreCommand::Rebuild => mend::rebuild(&settings, global, console),
     }
@@ -110,6 +124,16 @@ fn stats(settings: &Settings, global: &Global, console: &mut Console) -> Outcome
     if stats.events > 0 {
         let each = stats.bytes as f64 / stats.events as f64;
         fields.add("per event", format_args!("{each:.1} bytes"));
+    }
+    if stats.capped > 0 {
+        let events = figures::counted(stats.capped, "event");
+        fields.add("under __other__", format_args!("{events} (storage.max_selectors)"));
+    }
+    for tier in &stats.tiers {
+        let events = figures::counted(tier.events, "event");
+        let size = figures::bytes(tier.bytes);
+        let files = figures::counted(tier.files, "file");
+        fields.add(&tier.tier, format_args!("{events}, {size} in {files}"));
     }
     fields.maybe("earliest", stats.first.map(figures::time));
     fields.maybe("latest", stats.last.map(figures::time));
@@ -183,15 +207,55 @@ fn verify(deep: bool, settings: &Settings, global: &Global, console: &mut Consol
     Ok(Exit::fine_if(report.is_clean()))
 }
 
-fn compact(settings: &Settings, global: &Global, console: &mut Console) -> Outcome {
+/// Opens the store for writing, for work that no other program may disturb.
+fn open_alone(settings: &Settings, work: &str) -> Result<Box<dyn Store>, Error> {
     // Looked at first, so that nothing is made where no store is.
     let backend = settings.open_store()?.backend();
     let storage = StorageConfig { compact_in_background: false, ..settings.config.storage.clone() };
-    if storage.backend.as_str() != backend {
-        let message = format!("the store's backend {backend} has nothing to compact");
-        return Err(Error::new(ErrorKind::Unsupported, Code::StorageUnavailable, message).into());
+    let backend = match backend {
+        "json" => Backend::Json,
+        "segment" => Backend::Segment,
+        other => {
+            let message = format!("the store's backend {other} has nothing to {work}");
+            return Err(Error::new(ErrorKind::Unsupported, Code::StorageUnavailable, message));
+        }
+    };
+    open(&StorageConfig { backend, ..storage })
+}
+
+fn convert(
+    before: Option<crate::moment::Moment>,
+    settings: &Settings,
+    global: &Global,
+    console: &mut Console,
+) -> Outcome {
+    let before = before.map(|it| it.resolve(settings.now));
+    let store = open_alone(settings, "convert")?;
+    let report = {
+        let progress = Progress::bytes("converting");
+        store.compact(&mut |done, all| progress.at(done, all))?;
+        store.convert(before, &mut |done, all| progress.at(done, all))?
+    };
+    store.close()?;
+    if global.json {
+        console.json(&report)?;
+    } else if report.replaced == 0 {
+        console.line("nothing to convert")?;
+    } else {
+        console.line(format_args!(
+            "{} with {} became {} of Parquet: {}, before {}",
+            figures::counted(report.replaced, "file"),
+            figures::counted(report.events, "event"),
+            figures::counted(report.made, "file"),
+            figures::bytes(report.bytes_after),
+            figures::bytes(report.bytes_before),
+        ))?;
     }
-    let store = open(&storage)?;
+    Ok(Exit::fine_if(report.damaged == 0))
+}
+
+fn compact(settings: &Settings, global: &Global, console: &mut Console) -> Outcome {
+    let store = open_alone(settings, "compact")?;
     let report = {
         let progress = Progress::bytes("compacting");
         store.compact(&mut |done, all| progress.at(done, all))?

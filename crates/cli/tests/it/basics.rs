@@ -19,6 +19,7 @@ fn help_teaches_the_first_steps() {
           tail         Show the latest events, and with --follow what is stored from now on
           stats        Statistics of each selector
           report       Make a report: terminal text, JSON, HTML, Markdown, CSV or JUnit XML
+          schedule     Make reports by themselves, and deliver them
           check        Check conditions, for continuous integration
           anomalies    Find anomalies in what selectors did over time
           calibration  Show whether confidence means what it says

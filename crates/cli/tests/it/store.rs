@@ -18,6 +18,7 @@ fn how_much_it_holds() {
         let stats: Value = serde_json::from_str(&ran.out).unwrap();
         assert_eq!(stats["events"], 16);
         assert_eq!(stats["days"][0]["events"], 16);
+        assert_eq!(stats["tiers"][0]["events"], 16);
     }
 }
 
@@ -70,7 +71,8 @@ fn compacting_changes_files_and_no_answer() {
     place.run(&["store", "compact"]).code(0).shows(&["nothing to compact"]);
     let other = Place::new();
     other.fill(Backend::Json, &events());
-    other.run(&["store", "compact"]).code(2).says(&["json", "nothing to compact"]);
+    // Its latest day is still appended to.
+    other.run(&["store", "compact"]).code(0).shows(&["nothing to compact"]);
 }
 
 #[test]
@@ -129,4 +131,19 @@ fn the_manifest_is_made_anew() {
         assert_eq!(place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out, before);
     }
     Place::new().run_reading(&["store", "rebuild"]).code(2).says(&["TEL-001", "no store"]);
+}
+
+#[test]
+fn converting_changes_no_answer_or_names_the_feature() {
+    let place = Place::with_store();
+    let before = place.run(&["query", "--json", "--limit", "0"]).code(0).out;
+    if cfg!(feature = "parquet") {
+        place.run(&["store", "convert"]).code(0).shows(&["16 events", "Parquet"]);
+        let ran = place.run_reading(&["store", "stats", "--json"]).code(0);
+        let stats: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(stats["tiers"][0]["tier"], "parquet");
+    } else {
+        place.run(&["store", "convert"]).code(2).says(&["--features parquet"]);
+    }
+    assert_eq!(place.run_reading(&["query", "--json", "--limit", "0"]).code(0).out, before);
 }

@@ -9,11 +9,13 @@ mod encode;
 mod intern;
 pub(crate) mod sorted;
 mod v1;
+mod warm;
 mod words;
 
 pub(crate) use decode::BlockReader;
 pub(crate) use encode::{BlockBuilder, Encoded, Scratch};
 pub(crate) use v1::{EntryV1, FooterV1, MetaV1, StreamV1};
+pub(crate) use warm::{WarmMetaV3, WarmPlaceV3};
 pub(crate) use words::outcome_bits;
 
 use crate::compression;

@@ -38,6 +38,14 @@ impl Form {
         }
     }
 
+    pub(super) const fn tier(self) -> &'static str {
+        match self {
+            Self::Original | Self::OriginalGzip => "original",
+            Self::Compressed => "compressed",
+            Self::Lines => "lines",
+        }
+    }
+
     /// The name of a day's file of this form.
     pub(super) fn file(self, day: &str) -> String {
         format!("{day}{}", self.ending())

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use telemetry_interfaces::{
-    Damage, DayStats, Ledger, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
+    Damage, DayStats, Ledger, Recovery, Result, StoreStats, TierStats, VerifyLevel, VerifyReport,
 };
 use telemetry_models::{ProducerId, RunId, json};
 
@@ -121,6 +121,7 @@ impl Shared {
         for day in days_found {
             stats.files += 1;
             stats.bytes += day.bytes;
+            let before = stats.events;
             let mut lines = day.lines();
             let reading = |error| fault::io("read events", day.name().as_ref(), error);
             while let Some(line) = lines.next().map_err(reading)? {
@@ -146,7 +147,24 @@ impl Shared {
                 *sites.entry(event.site().unwrap_or_default().to_owned()).or_default() += 1;
                 *days.entry(event.timestamp.day()).or_default() += 1;
             }
+            let name = day.form.tier();
+            let known = stats.tiers.iter_mut().find(|it| it.tier == name);
+            let found = stats.events - before;
+            match known {
+                Some(tier) => {
+                    tier.events += found;
+                    tier.bytes += day.bytes;
+                    tier.files += 1;
+                }
+                None => stats.tiers.push(TierStats {
+                    tier: name.into(),
+                    events: found,
+                    bytes: day.bytes,
+                    files: 1,
+                }),
+            }
         }
+        stats.tiers.sort_by(|a, b| a.tier.cmp(&b.tier).reverse());
         stats.selectors = most_first(selectors);
         stats.sites = most_first(sites);
         stats.days = days.into_iter().map(|(day, events)| DayStats { day, events }).collect();

@@ -4,7 +4,7 @@ use super::frame::{self, Found};
 use super::index::BlockEntry;
 use super::names::{self, SegmentId};
 use crate::codec::sorted::{Dictionary, Key, LINE, RowKeys, Rows, RowsMetaV2, Unpacker};
-use crate::codec::{BlockReader, MetaV1};
+use crate::codec::{BlockReader, MetaV1, WarmPlaceV3};
 use crate::disk::{self, Disk, DiskFile, OpenMode};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -22,13 +22,16 @@ pub(super) struct BlockSource {
     files: HashMap<SegmentId, Arc<dyn DiskFile>>,
     dictionaries: VecDeque<((SegmentId, u64), Arc<Dictionary>)>,
     unpacker: Option<Unpacker>,
+    #[cfg(feature = "parquet")]
+    parquet: VecDeque<(String, crate::parquet::ParquetFile)>,
 }
 
 /// A decoded block of either kind.
-#[derive(Debug)]
 pub(super) enum Block {
     Log(Box<BlockReader>),
     Sorted(Box<Rows>),
+    #[cfg(feature = "parquet")]
+    Warm(Vec<Event>),
 }
 
 /// The rows of a block that a query may want: timestamp, place among equal ones, row.
@@ -40,6 +43,8 @@ impl Block {
         match self {
             Self::Log(block) => block.event(row as usize),
             Self::Sorted(rows) => rows.event(row as usize),
+            #[cfg(feature = "parquet")]
+            Self::Warm(events) => Ok(events[row as usize].clone()),
         }
     }
 
@@ -47,6 +52,8 @@ impl Block {
         match self {
             Self::Log(block) => block.site(row as usize),
             Self::Sorted(rows) => rows.site(row as usize),
+            #[cfg(feature = "parquet")]
+            Self::Warm(events) => Ok(events[row as usize].site()),
         }
     }
 
@@ -54,6 +61,8 @@ impl Block {
         match self {
             Self::Log(block) => block.id(row as usize),
             Self::Sorted(rows) => rows.id(row as usize),
+            #[cfg(feature = "parquet")]
+            Self::Warm(events) => Ok(events[row as usize].id.clone()),
         }
     }
 }
@@ -66,6 +75,8 @@ impl BlockSource {
             files: HashMap::new(),
             dictionaries: VecDeque::new(),
             unpacker: None,
+            #[cfg(feature = "parquet")]
+            parquet: VecDeque::new(),
         }
     }
 
@@ -135,9 +146,10 @@ impl BlockSource {
         query: &Query,
         outcomes: u32,
     ) -> Result<(Block, Wanted), String> {
-        let (block, mut wanted) = match entry.stripe {
-            None => self.log(entry, query, outcomes)?,
-            Some(stripe) => self.sorted(entry, stripe.dictionary, query, outcomes)?,
+        let (block, mut wanted) = match (entry.stripe, &entry.warm) {
+            (None, _) => self.log(entry, query, outcomes)?,
+            (Some(stripe), None) => self.sorted(entry, stripe.dictionary, query, outcomes)?,
+            (Some(_), Some(place)) => self.warm(place, query, outcomes)?,
         };
         if let Some(site) = &query.site {
             keep(&mut wanted, |row| Ok(block.site(row)? == Some(site)))?;
@@ -203,6 +215,67 @@ impl BlockSource {
         let parts = query.parts_needed();
         let rows = Rows::new(keys, &meta, dictionary, self.unpacker()?, parts)?;
         Ok((Block::Sorted(Box::new(rows)), wanted))
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl BlockSource {
+    fn warm(
+        &mut self,
+        place: &WarmPlaceV3,
+        query: &Query,
+        outcomes: u32,
+    ) -> Result<(Block, Wanted), String> {
+        let pattern = query.selector.as_ref();
+        let wanted = |at, selector: &str, outcome| {
+            query.covers_time(at)
+                && outcomes & crate::codec::outcome_bits(&[outcome]) != 0
+                && pattern.is_none_or(|it| it.matches(selector))
+        };
+        let file = self.parquet(place)?;
+        let rows = file.read(place.row_group as usize, query.parts_needed(), &wanted);
+        let rows = rows.map_err(|what| format!("{}: {what}", place.file))?;
+        let mut events = Vec::with_capacity(rows.len());
+        let mut places = Vec::with_capacity(rows.len());
+        for (row, (at, tie, event)) in rows.into_iter().enumerate() {
+            places.push((at, tie, row as u32));
+            events.push(event);
+        }
+        Ok((Block::Warm(events), places))
+    }
+
+    fn parquet(&mut self, place: &WarmPlaceV3) -> Result<crate::parquet::ParquetFile, String> {
+        if let Some((_, file)) = self.parquet.iter().find(|(name, _)| *name == place.file) {
+            return Ok(file.clone());
+        }
+        let failed = |error: std::io::Error| format!("{} cannot be read: {error}", place.file);
+        let opened = self.disk.open(&self.store.join(&place.file), OpenMode::Read);
+        let opened = opened.map_err(failed)?;
+        let size = opened.size().map_err(failed)?;
+        if size != place.bytes {
+            let (file, expected) = (&place.file, place.bytes);
+            return Err(format!("{file} has {size} bytes, expected {expected}"));
+        }
+        let file = crate::parquet::ParquetFile::open(opened)
+            .map_err(|what| format!("{}: {what}", place.file))?;
+        if self.parquet.len() >= DICTIONARIES {
+            self.parquet.pop_front();
+        }
+        self.parquet.push_back((place.file.clone(), file.clone()));
+        Ok(file)
+    }
+}
+
+#[cfg(not(feature = "parquet"))]
+impl BlockSource {
+    fn warm(
+        &mut self,
+        place: &WarmPlaceV3,
+        _query: &Query,
+        _outcomes: u32,
+    ) -> Result<(Block, Wanted), String> {
+        let file = &place.file;
+        Err(format!("its events are in {file}: build with the feature `parquet` to read them"))
     }
 }
 

@@ -80,7 +80,8 @@ impl Shared {
             let segment = index.segments.get(&sealed.id());
             let sound = segment.is_some_and(|it| it.sealed && it.gaps.is_empty());
             report.damaged += u64::from(!sound);
-            let wanted = sound && (sealed.last.is_none() || sealed.bytes < full / 2);
+            let wanted =
+                sound && !sealed.warm && (sealed.last.is_none() || sealed.bytes < full / 2);
             if !wanted || bytes + sealed.bytes > full && !group.is_empty() {
                 groups.push(std::mem::take(&mut group));
                 bytes = 0;
@@ -98,7 +99,8 @@ impl Shared {
     /// Writes one segment in place of several; `None` when it was stopped.
     fn replace(&self, group: &[Sealed], stop: &AtomicBool) -> Result<Option<Sealed>> {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
-        let id = SegmentId { first: first.id().first, last: last.id().last, sorted: true };
+        let id =
+            SegmentId { first: first.id().first, last: last.id().last, sorted: true, warm: false };
         let unfinished = names::unfinished(&self.path, id);
         let made = self.write_sorted(id, group, stop, &unfinished);
         if !matches!(made, Ok(true)) {
@@ -294,7 +296,7 @@ impl<'p> Output<'p> {
         })
     }
 
-    fn block(&mut self, kind: u8, meta: Vec<u8>, body: &[u8]) {
+    pub(super) fn block(&mut self, kind: u8, meta: Vec<u8>, body: &[u8]) {
         let offset = self.written + self.pending.len() as u64;
         let length = frame::frame(kind, &meta, body, &mut self.pending);
         self.entries.push(EntryV1 { offset, length, kind, meta });
@@ -321,7 +323,13 @@ impl<'p> Output<'p> {
         self.write()
     }
 
-    fn write(&mut self) -> Result<()> {
+    /// Where the next block begins.
+    #[cfg(feature = "parquet")]
+    pub(super) fn position(&self) -> u64 {
+        self.written + self.pending.len() as u64
+    }
+
+    pub(super) fn write(&mut self) -> Result<()> {
         self.file
             .append(&self.pending)
             .map_err(|error| fault::io("write the sorted segment", self.path, error))?;
@@ -344,6 +352,6 @@ impl<'p> Output<'p> {
     }
 }
 
-fn unstorable(fault: String) -> Error {
+pub(super) fn unstorable(fault: String) -> Error {
     Error::new(ErrorKind::Internal, Code::Processing, format!("cannot be sorted: {fault}"))
 }

@@ -9,8 +9,10 @@ use std::io;
 const LOG: u32 = 1;
 /// Of sorted segments.
 const SORTED: u32 = 2;
+/// Of segments whose events are in Parquet files.
+const IN_PARQUET: u32 = 3;
 /// The newest version this program reads.
-const VERSION: u32 = SORTED;
+const VERSION: u32 = IN_PARQUET;
 const FILE_MAGIC: [u8; 8] = *b"\x89TELSEG\n";
 const BLOCK_MAGIC: [u8; 8] = *b"\xf5TELBLK\n";
 const TRAILER_MAGIC: [u8; 8] = *b"\xf5TELEND\n";
@@ -31,9 +33,15 @@ pub(crate) const DICTIONARY: u8 = 4;
 pub(crate) const FILTER: u8 = 5;
 /// Events sorted by selector.
 pub(crate) const ROWS: u8 = 6;
+/// Events sorted by selector in a row group of a Parquet file: the body says which.
+pub(crate) const WARM: u8 = 7;
 
 const fn version(id: SegmentId) -> u32 {
-    if id.sorted { SORTED } else { LOG }
+    match (id.sorted, id.warm) {
+        (_, true) => IN_PARQUET,
+        (true, false) => SORTED,
+        (false, false) => LOG,
+    }
 }
 
 /// Bytes in front of the first block.
@@ -79,11 +87,12 @@ pub(crate) fn parse_file_header(bytes: &[u8]) -> FileHeader {
     let first = u64_at(bytes, 12);
     match u32_at(bytes, 8) {
         LOG => FileHeader::Good(SegmentId::log(first)),
-        SORTED
+        version @ (SORTED | IN_PARQUET)
             if bytes.len() >= SORTED_HEADER_LEN
                 && crc32c::crc32c(&bytes[24..32]) == u32_at(bytes, 32) =>
         {
-            FileHeader::Good(SegmentId { first, last: u64_at(bytes, 24), sorted: true })
+            let (last, warm) = (u64_at(bytes, 24), version == IN_PARQUET);
+            FileHeader::Good(SegmentId { first, last, sorted: true, warm })
         }
         version if version > VERSION => FileHeader::Newer,
         _ => FileHeader::Bad,

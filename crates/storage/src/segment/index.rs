@@ -4,7 +4,7 @@ use super::frame;
 use super::names::SegmentId;
 use super::scan::{self, Gap, Scan};
 use crate::codec::sorted::{DictionaryMetaV2, RowsMetaV2};
-use crate::codec::{EntryV1, MetaV1, StreamV1, ledger_from_bytes};
+use crate::codec::{EntryV1, MetaV1, StreamV1, WarmMetaV3, WarmPlaceV3, ledger_from_bytes};
 use crate::marker::Sealed;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub(crate) struct BlockEntry {
     pub(crate) segment: SegmentId,
     pub(crate) offset: u64,
     pub(crate) stripe: Option<StripeEntry>,
+    /// Where its events are, when they are in a Parquet file.
+    pub(crate) warm: Option<Box<WarmPlaceV3>>,
     pub(crate) events: u32,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
@@ -66,6 +68,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// Whether a name was met.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.numbers.contains_key(name)
+    }
+
     fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.numbers.get(name) {
             return *number;
@@ -135,12 +142,12 @@ impl Index {
                 }
                 true
             }
-            frame::ROWS => match RowsMetaV2::from_bytes(&entry.meta) {
-                Ok(meta) => {
+            frame::ROWS | frame::WARM => match rows_described(entry) {
+                Ok((meta, warm)) => {
                     let dictionary = entry.offset.checked_sub(meta.back.into());
                     let its = stripe.filter(|it| Some(it.dictionary) == dictionary);
                     if let Some(its) = its {
-                        self.push_rows(number, entry.offset, its, &meta);
+                        self.push_rows(number, entry.offset, its, &meta, warm);
                     } else {
                         let events = Some(meta.events.into());
                         let what = "rows whose dictionary is missing or damaged";
@@ -178,6 +185,7 @@ impl Index {
         offset: u64,
         stripe: StripeEntry,
         meta: &RowsMetaV2,
+        warm: Option<WarmPlaceV3>,
     ) {
         let selectors = &mut self.selectors;
         let sites = &mut self.sites;
@@ -185,6 +193,7 @@ impl Index {
             segment,
             offset,
             stripe: Some(stripe),
+            warm: warm.map(Box::new),
             events: meta.events,
             first: Timestamp::from_nanos(meta.first),
             last: Timestamp::from_nanos(meta.last),
@@ -204,6 +213,7 @@ impl Index {
             segment,
             offset,
             stripe: None,
+            warm: None,
             events: meta.events,
             first: Timestamp::from_nanos(meta.first),
             last: Timestamp::from_nanos(meta.last),
@@ -256,4 +266,12 @@ impl Index {
             segment.tail = 0;
         }
     }
+}
+
+/// The description of rows, and where they are when that is elsewhere.
+fn rows_described(entry: &EntryV1) -> Result<(RowsMetaV2, Option<WarmPlaceV3>), String> {
+    if entry.kind == frame::WARM {
+        return WarmMetaV3::from_bytes(&entry.meta).map(|it| (it.rows, Some(it.place)));
+    }
+    RowsMetaV2::from_bytes(&entry.meta).map(|it| (it, None))
 }

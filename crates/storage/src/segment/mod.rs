@@ -1,6 +1,7 @@
 //! The segment log: append-only files of framed, compressed, checksummed blocks.
 
 mod blocks;
+mod cap;
 mod compact;
 mod frame;
 mod index;
@@ -15,6 +16,8 @@ mod rollups;
 mod scan;
 mod stats;
 mod verify;
+#[cfg(feature = "parquet")]
+mod warm;
 mod writer;
 
 pub(crate) use names::SegmentId;
@@ -329,6 +332,15 @@ impl Maintenance for SegmentStore {
         #[cfg(feature = "rollup")]
         crate::rollup::verify(&*self.shared.disk, &self.shared.path, self, level, &mut report)?;
         Ok(report)
+    }
+
+    #[cfg(feature = "parquet")]
+    fn convert(
+        &self,
+        before: Option<telemetry_models::Timestamp>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<CompactReport> {
+        self.shared.convert(before, progress)
     }
 
     fn compact(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CompactReport> {

@@ -5,31 +5,44 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use crate::marker::SEGMENTS as DIRECTORY;
 
-/// Which segment: a log by its number, a sorted one by the numbers of the logs it is made of.
+/// What tells the name of a warm segment.
+const WARM: &str = "-warm";
+
+/// Which segment: a log by its number, a sorted one by the numbers of the logs it is made of; a warm one
+/// is sorted, and tells where in Parquet files its events are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SegmentId {
     pub(crate) first: u64,
     pub(crate) last: u64,
     pub(crate) sorted: bool,
+    pub(crate) warm: bool,
 }
 
 impl SegmentId {
     pub(crate) const fn log(number: u64) -> Self {
-        Self { first: number, last: number, sorted: false }
+        Self { first: number, last: number, sorted: false, warm: false }
     }
 
     /// Whether everything in the other segment is in this one.
     pub(crate) fn covers(self, other: Self) -> bool {
-        self != other && self.sorted && self.first <= other.first && other.last <= self.last
+        self != other
+            && self.sorted
+            && (self.warm || !other.warm)
+            && self.first <= other.first
+            && other.last <= self.last
     }
 
     /// The segment of a file's name, or `None` for any other file.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         let stem = name.strip_suffix(".seg")?;
+        let (stem, warm) = match stem.strip_suffix(WARM) {
+            Some(stem) => (stem, true),
+            None => (stem, false),
+        };
         let id = match stem.split_once('-') {
             None => Self::log(stem.parse().ok()?),
             Some((first, last)) => {
-                Self { first: first.parse().ok()?, last: last.parse().ok()?, sorted: true }
+                Self { first: first.parse().ok()?, last: last.parse().ok()?, sorted: true, warm }
             }
         };
         (id.first <= id.last && file(id) == name).then_some(id)
@@ -39,7 +52,7 @@ impl SegmentId {
 impl fmt::Display for SegmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sorted {
-            write!(f, "{:08}-{:08}", self.first, self.last)
+            write!(f, "{:08}-{:08}{}", self.first, self.last, if self.warm { WARM } else { "" })
         } else {
             write!(f, "{:08}", self.first)
         }

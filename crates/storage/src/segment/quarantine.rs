@@ -89,7 +89,7 @@ impl Shared {
         found: VerifyReport,
         folder: &mut Folder<'_>,
     ) -> Result<()> {
-        let whole = SegmentId { sorted: true, ..id };
+        let whole = SegmentId { sorted: true, warm: false, ..id };
         let unfinished = names::unfinished(&self.path, whole);
         let made = self.salvage(id, whole, &unfinished);
         if made.is_err() {

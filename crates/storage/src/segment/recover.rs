@@ -81,6 +81,7 @@ pub(super) fn recover(
         store: store.to_owned(),
         durability: config.durability,
         segment_bytes: config.segment_bytes,
+        max_selectors: config.max_selectors,
         marker,
         next: next.map_or(1, |number| number + 1),
         active: None,
@@ -294,6 +295,7 @@ fn seal(
     Ok(Sealed {
         segment: id.first,
         last: None,
+        warm: false,
         bytes,
         blocks: scan.entries.len() as u64,
         events: events(&scan.entries),
@@ -321,6 +323,7 @@ pub(super) fn sealed(
     Ok(Sealed {
         segment: id.first,
         last: id.sorted.then_some(id.last),
+        warm: id.warm,
         bytes: scan.end,
         blocks: scan.entries.len() as u64,
         events: events(&scan.entries),

@@ -3,7 +3,7 @@
 use super::frame::{self, FileHeader, Found, Trailer};
 use super::names::SegmentId;
 use crate::codec::sorted::RowsMetaV2;
-use crate::codec::{EntryV1, FooterV1, MetaV1};
+use crate::codec::{EntryV1, FooterV1, MetaV1, WarmMetaV3};
 use crate::disk::{DiskFile, read_exact};
 use crate::fault;
 use std::io;
@@ -172,6 +172,7 @@ pub(crate) fn events_in(kind: u8, meta: &[u8]) -> Option<u64> {
     match kind {
         frame::EVENTS => MetaV1::from_bytes(meta).ok().map(|meta| meta.events.into()),
         frame::ROWS => RowsMetaV2::from_bytes(meta).ok().map(|meta| meta.events.into()),
+        frame::WARM => WarmMetaV3::from_bytes(meta).ok().map(|meta| meta.rows.events.into()),
         // The rows that need the dictionary are counted themselves.
         frame::DICTIONARY | frame::FILTER => Some(0),
         _ => None,

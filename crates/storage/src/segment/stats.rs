@@ -3,7 +3,7 @@
 use super::{Shared, names};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
-use telemetry_interfaces::{Damage, DayStats, StoreStats};
+use telemetry_interfaces::{Damage, DayStats, StoreStats, TierStats};
 use telemetry_models::Timestamp;
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -16,6 +16,7 @@ impl Shared {
         let mut selectors = vec![0u64; index.selectors.names.len()];
         let mut sites = vec![0u64; index.sites.names.len()];
         let mut days = BTreeMap::<i32, u64>::new();
+        let mut tiers = BTreeMap::<&str, TierStats>::new();
         for (number, segment) in &index.segments {
             let gaps = segment.gaps.iter().filter(|gap| !gap.harmless);
             stats.damage.extend(gaps.map(|gap| gap.damage(*number)));
@@ -28,8 +29,27 @@ impl Shared {
                     what: "not a whole block: the writer was interrupted here".into(),
                 });
             }
-            stats.bytes += segment.end + segment.tail;
-            stats.files += u64::from(segment.end + segment.tail > 0);
+            let bytes = segment.end + segment.tail;
+            let parquet: BTreeMap<&str, u64> = segment
+                .blocks
+                .iter()
+                .filter_map(|block| block.warm.as_deref())
+                .map(|place| (place.file.as_str(), place.bytes))
+                .collect();
+            let name = match (number.sorted, number.warm) {
+                (_, true) => "parquet",
+                (true, false) => "sorted",
+                (false, false) => "log",
+            };
+            let tier = tiers.entry(name).or_insert_with(|| TierStats {
+                tier: name.into(),
+                events: 0,
+                bytes: 0,
+                files: 0,
+            });
+            tier.bytes += bytes + parquet.values().sum::<u64>();
+            tier.files += u64::from(bytes > 0) + parquet.len() as u64;
+            tier.events += segment.blocks.iter().map(|it| u64::from(it.events)).sum::<u64>();
             for block in &segment.blocks {
                 stats.events += u64::from(block.events);
                 stats.first = stats.first.into_iter().chain([block.first]).min();
@@ -45,7 +65,14 @@ impl Shared {
                 }
             }
         }
+        stats.bytes = tiers.values().map(|it| it.bytes).sum();
+        stats.files = tiers.values().map(|it| it.files).sum();
+        let order = ["log", "sorted", "parquet"];
+        stats.tiers = order.into_iter().filter_map(|name| tiers.remove(name)).collect();
+        stats.tiers.retain(|it| it.files > 0);
         stats.selectors = most_first(&index.selectors.names, &selectors);
+        let other = stats.selectors.iter().find(|(name, _)| name == super::cap::OTHER);
+        stats.capped = other.map_or(0, |(_, events)| *events);
         stats.sites = most_first(&index.sites.names, &sites);
         stats.days = days
             .into_iter()

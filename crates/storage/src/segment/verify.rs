@@ -5,7 +5,7 @@ use super::names::SegmentId;
 use super::scan::{self, Scan};
 use super::{Shared, names, query};
 use crate::codec::sorted::{Dictionary, DictionaryMetaV2, RowKeys, Rows, RowsMetaV2, Unpacker};
-use crate::codec::{BlockReader, MetaV1, ledger_from_bytes};
+use crate::codec::{BlockReader, MetaV1, WarmMetaV3, ledger_from_bytes};
 use crate::disk::{self, DiskFile, OpenMode};
 use crate::fault;
 use crate::marker::{self, Marker, Sealed};
@@ -142,7 +142,15 @@ impl Shared {
         let mut part = Part::default();
         let report = &mut part.report;
         let newer = &mut part.newer;
-        let mut check = Check { number: id, file: &*file, level, report, newer, dictionary: None };
+        let mut check = Check {
+            shared: self,
+            number: id,
+            file: &*file,
+            level,
+            report,
+            newer,
+            dictionary: None,
+        };
         // A sealed one is whole, even if this process has not taken note of it yet. Asked before
         // the length is: what is written in between belongs to nobody yet.
         let own_end = if sealed.is_none() { self.own_end(id) } else { None };
@@ -207,6 +215,7 @@ impl Shared {
 
 /// The check of one segment.
 struct Check<'a> {
+    shared: &'a Shared,
     number: SegmentId,
     file: &'a dyn DiskFile,
     level: VerifyLevel,
@@ -272,6 +281,7 @@ impl Check<'_> {
             frame::EVENTS => self.events(&block),
             frame::DICTIONARY => self.dictionary(offset, &block),
             frame::ROWS => self.rows(offset, &block),
+            frame::WARM => self.warm(&block),
             frame::FILTER => Ok(()),
             frame::LEDGER => ledger_from_bytes(&block.meta).map(drop),
             kind => Err(format!("a block of unknown kind {kind}")),
@@ -310,9 +320,45 @@ impl Check<'_> {
 
     fn dictionary(&mut self, offset: u64, block: &frame::Block) -> Result<(), String> {
         DictionaryMetaV2::from_bytes(&block.meta)?;
-        if self.level == VerifyLevel::Deep {
+        // That of a warm segment has nothing but its description.
+        if self.level == VerifyLevel::Deep && !block.body.is_empty() {
             let dictionary = Dictionary::from_bytes(&block.body, &mut Unpacker::new()?)?;
             self.dictionary = Some((offset, Arc::new(dictionary)));
+        }
+        Ok(())
+    }
+
+    /// The Parquet file is there and as long as it was; in a deep check every byte of it is what it
+    /// was, and every event is valid.
+    fn warm(&mut self, block: &frame::Block) -> Result<(), String> {
+        let meta = WarmMetaV3::from_bytes(&block.meta)?;
+        self.report.events += u64::from(meta.rows.events);
+        let (disk, store) = (&self.shared.disk, &self.shared.path);
+        let place = &meta.place;
+        let failed = |error| format!("{} cannot be read: {error}", place.file);
+        let file = disk.open(&store.join(&place.file), OpenMode::Read).map_err(failed)?;
+        let size = file.size().map_err(failed)?;
+        if size != place.bytes {
+            return Err(format!("{} has {size} bytes, expected {}", place.file, place.bytes));
+        }
+        if self.level == VerifyLevel::Quick {
+            return Ok(());
+        }
+        if frame::hash(&*file, size).map_err(failed)?.finalize() != place.blake3 {
+            return Err(format!("{} is not what it was", place.file));
+        }
+        #[cfg(feature = "parquet")]
+        {
+            let opened = crate::parquet::ParquetFile::open(file)?;
+            let events = opened.read(place.row_group as usize, Parts::ALL, &|_, _, _| true)?;
+            for (_, _, event) in &events {
+                event.validate().map_err(|invalid| format!("event {}: {invalid}", event.id))?;
+            }
+            let described = crate::codec::sorted::describe(events.iter().map(|it| &it.2))?;
+            let back = meta.rows.back;
+            if (RowsMetaV2 { back, ..described }) != meta.rows {
+                return Err("a block's description does not agree with its events".into());
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Appends to the newest segment and seals it.
 
+use super::cap;
 use super::frame::{self, Trailer};
 use super::index::Index;
 use super::names::{self, SegmentId};
@@ -20,6 +21,7 @@ pub(crate) struct Writer {
     pub(crate) store: PathBuf,
     pub(crate) durability: Durability,
     pub(crate) segment_bytes: u64,
+    pub(crate) max_selectors: u32,
     pub(crate) marker: Marker,
     pub(crate) next: u64,
     pub(crate) active: Option<Active>,
@@ -53,7 +55,15 @@ impl Writer {
         self.check_open()?;
         let admitted = self.seen.admit(batch);
         let (fresh, duplicates) = (admitted.fresh, admitted.duplicates);
-        let written = blocks(&mut self.scratch, &fresh).and_then(|blocks| {
+        let others = {
+            let index = index.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            cap::beyond(&fresh, &index, self.max_selectors)
+        };
+        let mut stored = fresh.clone();
+        for (slot, other) in stored.iter_mut().zip(&others) {
+            *slot = other.as_ref().unwrap_or(*slot);
+        }
+        let written = blocks(&mut self.scratch, &stored).and_then(|blocks| {
             let frames = blocks.iter().map(|it| (frame::EVENTS, &it.meta_bytes[..], &it.body[..]));
             let (id, offsets) = self.write(frames, fresh.len() as u64)?;
             let mut index = index.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -228,6 +238,7 @@ impl Writer {
             self.marker.sealed.push(Sealed {
                 segment: active.id.first,
                 last: None,
+                warm: false,
                 bytes: active.length + bytes.len() as u64,
                 blocks: active.entries.len() as u64,
                 events: active.events,

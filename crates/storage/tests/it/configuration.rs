@@ -32,6 +32,7 @@ fn ranges() {
     StorageConfig::default().validate().unwrap();
     let default = StorageConfig::default;
     check(StorageConfig { sync_interval_ms: 0, ..default() }, "sync_interval_ms", "0");
+    check(StorageConfig { max_selectors: 0, ..default() }, "max_selectors", "0");
     check(StorageConfig { segment_bytes: 100, ..default() }, "segment_bytes", "100");
     check(StorageConfig::at(""), "path", "empty");
 }

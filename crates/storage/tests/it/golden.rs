@@ -229,6 +229,50 @@ fn version_2() {
     check(&store);
 }
 
+/// A store whose events are in Parquet files: version 3. See [`version_1`]. Without the feature its
+/// events are counted, and it is said where they are.
+#[test]
+fn version_3() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/store-v3");
+    let directory = tempfile::tempdir().unwrap();
+    #[cfg(feature = "parquet")]
+    if std::env::var_os("STORAGE_WRITE_GOLDEN").is_some() {
+        let written = directory.path().join("written");
+        write(&written);
+        let store = SegmentStore::open(&StorageConfig::at(&written)).unwrap();
+        store.compact(&mut |_, _| {}).unwrap();
+        store.convert(None, &mut |_, _| {}).unwrap();
+        drop(store);
+        fs::remove_file(written.join("LOCK")).unwrap();
+        copy_tree(&written, &golden);
+    }
+    let store = directory.path().join("golden");
+    copy_tree(&golden, &store);
+    if cfg!(feature = "parquet") {
+        return check(&store);
+    }
+    let reader = SegmentStore::open_read_only(&store).unwrap();
+    assert_eq!(reader.stats().unwrap().events, 14);
+    let query = telemetry_interfaces::Query::all();
+    let errors: Vec<_> = reader.query(&query).unwrap().map(|it| it.unwrap_err()).collect();
+    assert!(errors.iter().all(|error| error.to_string().contains("parquet")), "{errors:?}");
+    let writer = SegmentStore::open(&StorageConfig::at(&store)).unwrap();
+    assert_eq!(writer.append(&fixed_events()[4..]).unwrap().duplicates, 10);
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// What is written now is what version 1 is: except for what zstd makes of it, byte for byte.
 #[test]
 fn todays_files_hold_the_same() {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests end at the first surprise")]
 
 #[cfg(feature = "segment")]
+mod cap;
+#[cfg(feature = "segment")]
 mod compact;
 mod configuration;
 #[cfg(any(feature = "segment", feature = "json"))]
@@ -33,6 +35,8 @@ mod simulated;
 mod state;
 #[cfg(feature = "segment")]
 mod together;
+#[cfg(feature = "parquet")]
+mod warm;
 
 #[cfg(any(feature = "segment", feature = "json"))]
 fn events(count: u64) -> Vec<telemetry_models::Event> {

@@ -15,6 +15,8 @@ pub(crate) use filter::{Key, LINE};
 pub(crate) use numbers::Unpacker;
 pub(crate) use rows::{RowKeys, Rows};
 pub(crate) use stripe::{Stripe, StripeEncoder};
+#[cfg(feature = "parquet")]
+pub(crate) use stripe::{describe, identities, order};
 pub(crate) use v2::{DictionaryMetaV2, RowsMetaV2};
 
 use super::{Fault, decode, encode};

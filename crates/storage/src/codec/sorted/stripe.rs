@@ -74,9 +74,39 @@ impl StripeEncoder {
     }
 }
 
+/// Description of the dictionary, and lines of the filter, of events that are stored elsewhere.
+#[cfg(feature = "parquet")]
+pub(crate) fn identities(events: &[Event]) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+    let mut streams = Streams::default();
+    let mut keys: Vec<Key> = Vec::with_capacity(events.len() * 2);
+    for event in events {
+        streams.note(event);
+        keys.push(Key::event(&event.id));
+    }
+    let correlations: std::collections::HashSet<_> =
+        events.iter().filter_map(|event| event.correlation_id.as_ref()).collect();
+    keys.extend(correlations.into_iter().map(Key::correlation));
+    let mut meta = Vec::new();
+    let described = DictionaryMetaV2 { events: events.len() as u32, streams: streams.finish() };
+    encode(&described, &mut meta)?;
+    Ok((meta, filter::lines(&keys)))
+}
+
+/// Describes rows in the order of selector and time.
+#[cfg(feature = "parquet")]
+pub(crate) fn describe<'a>(rows: impl Iterator<Item = &'a Event>) -> Result<RowsMetaV2, Fault> {
+    let mut facts = Facts::default();
+    let mut attempts = 0;
+    for event in rows {
+        facts.note(event)?;
+        attempts += event.attempts.len();
+    }
+    Ok(facts.finish(attempts))
+}
+
 /// Positions in the order of selector, time and append; with each event's place among those of the
 /// same time.
-fn order(events: &[Event]) -> Vec<(usize, u32)> {
+pub(crate) fn order(events: &[Event]) -> Vec<(usize, u32)> {
     let mut names: BTreeMap<&str, usize> =
         events.iter().map(|event| (event.selector.as_str(), 0)).collect();
     names.values_mut().enumerate().for_each(|(rank, slot)| *slot = rank);
