@@ -36,7 +36,7 @@ pub use normal::{two_sided, two_sided_t};
 pub use order::{OrderEstimate, OrderEvidence, Part};
 pub use rollup::{RollupBuilder, bucket_of, coarsened, merged};
 pub use sketch::DurationSketch;
-pub use split::split_of_durations;
+pub use split::{split_of_durations, split_of_location};
 pub use summary::{
     ConfidenceSummary, ElementsSummary, ErrorKey, ErrorSummary, SelectorSummary, StrategyKey,
     StrategySummary,

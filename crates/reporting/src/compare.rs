@@ -9,7 +9,7 @@ use crate::text::{percent, rounded};
 use std::collections::BTreeMap;
 use telemetry_aggregation::{
     ClusterGroup, ClusteredSample, CoarseHistogram, Compared, MixGroup, Timeline, compare_quantile,
-    compare_share, discovery_rates, mix_effect, split_of_durations,
+    compare_share, discovery_rates, mix_effect, split_of_durations, split_of_location,
 };
 use telemetry_interfaces::Query;
 use telemetry_models::report::{
@@ -208,7 +208,9 @@ fn row(pair: &Pair<'_>, signals: Vec<SignalComparison>) -> RowComparison {
         _ if signals.is_empty() => ChangeState::TooFew,
         _ => ChangeState::Unchanged,
     };
-    let dated = changed().next().and_then(|it| date(pair, it.signal));
+    // Where the median moved with the tail, the whole distribution did.
+    let whole = changed().any(|it| it.quantile == Some(0.5));
+    let dated = changed().next().and_then(|it| date(pair, it.signal, whole));
     RowComparison {
         selector: pair.selector.clone(),
         site: site_name(pair.site),
@@ -220,7 +222,7 @@ fn row(pair: &Pair<'_>, signals: Vec<SignalComparison>) -> RowComparison {
 }
 
 /// When a change began, on the time of both periods together.
-fn date(pair: &Pair<'_>, signal: Signal) -> Option<(Timestamp, u64)> {
+fn date(pair: &Pair<'_>, signal: Signal, whole: bool) -> Option<(Timestamp, u64)> {
     let mut timeline: Timeline = pair.before?.summary.timeline.clone();
     timeline.merge(&pair.after?.summary.timeline);
     let steps: Vec<_> = timeline.buckets().collect();
@@ -231,7 +233,12 @@ fn date(pair: &Pair<'_>, signal: Signal) -> Option<(Timestamp, u64)> {
         Signal::DurationMs => {
             let durations: Vec<&CoarseHistogram> =
                 steps.iter().map(|(_, bucket)| &bucket.durations).collect();
-            steps.get(split_of_durations(&durations, 20)?).map(|(at, _)| *at)
+            let at = if whole {
+                split_of_location(&durations, 20)?
+            } else {
+                split_of_durations(&durations, 20)?
+            };
+            steps.get(at).map(|(at, _)| *at)
         }
         Signal::SuccessRate => {
             let of = |bucket: &telemetry_aggregation::Bucket| (bucket.successes, bucket.verdicts);

@@ -25,11 +25,15 @@ pub(crate) fn read(
     let (send, receive) = sync_channel::<Vec<Event>>(BATCHES);
     // What was read so far goes to where each selector is followed from now on.
     let mut other = collected.part(|selector| !is_kept(selector));
+    // The limit holds for both together.
+    let room = max_rows.saturating_sub(collected.hot.len() + other.hot.len());
+    let own_rows = collected.hot.len() + room * usize::from(KEPT) / 256;
+    let other_rows = max_rows.saturating_sub(own_rows).max(other.hot.len());
     std::thread::scope(|scope| {
         let helper = scope.spawn(move || {
             for batch in receive {
                 for event in &batch {
-                    other.add(event, now, max_rows);
+                    other.add(event, now, other_rows);
                 }
             }
             other
@@ -42,7 +46,7 @@ pub(crate) fn read(
                 Ok(event) => {
                     collected.streams.add(&event);
                     if is_kept(&event.selector) {
-                        collected.add(&event, now, max_rows);
+                        collected.add(&event, now, own_rows);
                     } else {
                         batch.push(event);
                     }

@@ -11,12 +11,16 @@ use telemetry_models::report::{Distribution, Report, SelectorRow, Series};
 
 /// Symbols of a series' levels, lowest first; a dot stands for a step without data.
 const LEVELS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+/// Most steps of a series.
+const STEPS: usize = 32;
 /// Faults of a selector whose events are named.
-const FAULTS: usize = 2;
+const FAULTS: usize = 1;
 /// Strategies of a selector that are listed.
 const STRATEGIES: usize = 8;
 /// Groups of errors of a selector that are listed.
-const ERRORS: usize = 4;
+const ERRORS: usize = 2;
+/// Characters of an error's message.
+const MESSAGE: usize = 80;
 
 /// Texts, each once.
 #[derive(Default)]
@@ -130,12 +134,20 @@ fn errors(row: &SelectorRow, texts: &mut Texts) -> Value {
     let one = |it: &telemetry_models::report::ErrorGroup| {
         json!([
             texts.maybe(it.kind.as_deref()),
-            texts.maybe(it.message.as_deref()),
+            texts.maybe(it.message.as_deref().map(cut).as_deref()),
             it.count,
-            it.last_event.as_ref().map(|id| clean(&id.to_string())),
         ])
     };
     Value::Array(row.errors.iter().take(ERRORS).map(one).collect())
+}
+
+/// Messages repeat what the strategies say.
+fn cut(message: &str) -> String {
+    let mut text: String = message.chars().take(MESSAGE).collect();
+    if text.len() < message.len() {
+        text.push('…');
+    }
+    text
 }
 
 fn events(row: &SelectorRow) -> Value {
@@ -168,7 +180,12 @@ fn series(series: &Series) -> Value {
                 char::from(LEVELS[level])
             })
         };
-        values.iter().map(symbol).collect()
+        let each = values.len().div_ceil(STEPS).max(1);
+        let mean = |chunk: &[Option<f64>]| {
+            let known: Vec<f64> = chunk.iter().flatten().copied().collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        };
+        values.chunks(each).map(|chunk| symbol(&mean(chunk))).collect()
     };
     json!([
         levels(&series.p50_ms, top),
@@ -178,13 +195,24 @@ fn series(series: &Series) -> Value {
     ])
 }
 
+/// The counts of each part as levels of its largest, and how many there are.
 fn distribution(it: &Distribution, texts: &mut Texts) -> Value {
     let bins = it.before.len() as f64;
+    let levels = |counts: &[u64]| -> String {
+        let most = counts.iter().copied().max().unwrap_or(0).max(1) as f64;
+        let symbol = |n: &u64| {
+            let level = (*n as f64 / most * 63.0).ceil() as usize;
+            char::from(LEVELS[level.min(63)])
+        };
+        counts.iter().map(symbol).collect()
+    };
     json!([
         millis(it.from_ms),
         millis(rounded(it.from_ms * (bins / 2.0).exp2(), 3)),
-        it.before,
-        it.after,
+        levels(&it.before),
+        levels(&it.after),
+        it.before.iter().sum::<u64>(),
+        it.after.iter().sum::<u64>(),
         texts.at(&it.parted),
     ])
 }

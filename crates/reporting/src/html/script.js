@@ -38,24 +38,30 @@ function line(levels, title, note) {
   return figure(title, svg(240, 52, title, ["path", {class: "l", d: path}],
     ["path", {class: "x", d: "M0 51h240"}]), note);
 }
+const counts = (levels, n) => {
+  const parts = [...levels].map(it => LEVELS.indexOf(it)), all = parts.reduce((a, b) => a + b, 0) || 1;
+  return parts.map(it => it / all * n);
+};
 function distribution(it) {
   if (!it) return null;
-  const [low, high, before, after, parted] = it;
-  const sum = counts => counts.reduce((a, b) => a + b, 0) || 1;
+  const [low, high, earlier, later, n, more, parted] = it;
+  const before = counts(earlier, n), after = counts(later, more);
+  const sum = part => part.reduce((a, b) => a + b, 0) || 1;
   const most = Math.max(...before.map(n => n / sum(before)), ...after.map(n => n / sum(after))) || 1;
   const width = 240 / before.length;
-  const bars = (counts, up) => counts.map((n, at) => {
-    const height = n / sum(counts) / most * 30;
+  const bars = (part, up) => part.map((n, at) => {
+    const height = n / sum(part) / most * 30;
     return n ? `M${(at * width).toFixed(1)} 32${up ? "v-" : "v"}${height.toFixed(1)}h${(width - 1).toFixed(1)}V32z` : "";
   }).join("");
   return figure("Durations before and after",
     svg(240, 64, "Durations before (up) and after (down)", ["path", {class: "d", d: bars(before, true)}],
       ["path", {class: "e", d: bars(after, false)}], ["path", {class: "x", d: "M0 32h240"}]),
-    `${low} to ${high}; up: before ${text(parted)}, down: since.`);
+    `${low} to ${high}; up: ${count(n)} before ${text(parted)}, down: ${count(more)} since.`);
 }
 function waiting(it, outcomes) {
   if (!it) return null;
-  const bins = it[2].map((n, at) => n + it[3][at]);
+  const earlier = counts(it[2], it[4]), later = counts(it[3], it[5]);
+  const bins = earlier.map((n, at) => n + later[at]);
   let faults = 0;
   for (let at = 0; at < outcomes.length; at += 2)
     if (/^(not found|low confidence|ambiguous|validation failed|invalid selector|timeout)$/.test(text(outcomes[at])))
@@ -107,8 +113,8 @@ function details(at) {
   if (sure) facts.push(["mean confidence", sure[0]], ["lowest confidence", sure[1]], ["with confidence", count(sure[2])]);
   if (flaky) facts.push(["flips back on one page", flaky]);
   if (success) facts.push(["last success", success]);
-  const errors = data.err[at].map(([kind, words, n, id]) => el("li", {}, `${count(n)} × `, kind < 0 ? "all others" : text(kind),
-    words < 0 ? "" : ": ", words < 0 ? "" : el("code", {}, text(words)), id ? " latest " : "", id ? el("code", {}, id) : ""));
+  const errors = data.err[at].map(([kind, words, n]) => el("li", {}, `${count(n)} × `, kind < 0 ? "all others" : text(kind),
+    words < 0 ? "" : ": ", words < 0 ? "" : el("code", {}, text(words))));
   const events = [...faults.map(id => ["fault", id]), ...(event ? [["last success", event]] : [])];
   return el("div", {class: "more"}, strategies(data.strat[at]),
     el("div", {class: "pairs"}, ...[distribution(data.dist[at]), waiting(data.dist[at], data.out[at]),

@@ -129,20 +129,26 @@ pub(super) fn selectors(page: &mut Markup, report: &Report) {
         health(page, row.health);
         page.raw("<td>");
         svg::spark(page, &row.series);
-        page.raw("<td class=n>");
-        rate(page, row.success_rate.as_ref(), true);
-        page.raw("<td class=n>");
-        times(page, row.durations.as_ref());
-        page.raw("<td class=n>");
-        rate(page, row.fallback_rate.as_ref(), false);
-        page.raw("<td class=n>");
-        match &row.confidence {
+        page.raw("<td>");
+        short_rate(page, row.success_rate.as_ref());
+        page.raw("<td>");
+        match &row.durations {
             Some(it) => page
-                .raw("<span>")
-                .text(format!("{:.2}", it.mean))
+                .text(millis(it.p50_ms))
                 .raw("<small>n ")
                 .text(count(it.n))
-                .raw("</small></span>"),
+                .raw("</small><td>")
+                .text(millis(it.p95_ms)),
+            None => page.raw(NO_DATA).raw("<td>").raw(NO_DATA),
+        };
+        page.raw("<td>");
+        match &row.fallback_rate {
+            Some(it) => page.text(percent(it.share)),
+            None => page.raw(NO_DATA),
+        };
+        page.raw("<td>");
+        match &row.confidence {
+            Some(it) => page.text(format!("{:.2}", it.mean)),
             None => page.raw(NO_DATA),
         };
         page.raw("\n");
@@ -162,18 +168,32 @@ pub(super) fn health(page: &mut Markup, health: Health) {
     page.raw("</b>");
 }
 
-fn rate(page: &mut Markup, rate: Option<&Rate>, scale: bool) {
+/// In a table whose cells need no wrapping.
+fn short_rate(page: &mut Markup, rate: Option<&Rate>) {
+    let Some(rate) = rate else {
+        page.raw(NO_DATA);
+        return;
+    };
+    page.text(percent(rate.share)).raw("<small>of ").text(count(rate.n)).raw("</small>");
+    scale(page, rate);
+}
+
+fn scale(page: &mut Markup, rate: &Rate) {
+    let x = |share: f64| (share * 100.0).round();
+    let (low, high) = (x(rate.low), x(rate.high));
+    page.raw("<i class=v style=--l:").text(low).raw(";--w:").text(high - low).raw("></i>");
+}
+
+fn rate(page: &mut Markup, rate: Option<&Rate>, with_scale: bool) {
     let Some(rate) = rate else {
         page.raw(NO_DATA);
         return;
     };
     page.raw("<span>").text(percent(rate.share)).raw("<small>of ").text(count(rate.n));
     page.raw("</small>");
-    if scale {
-        let x = |share: f64| (share * 100.0).round();
-        let (low, high) = (x(rate.low), x(rate.high));
-        page.raw("<i class=v title=\"").text(interval(rate)).raw("\" style=--l:").text(low);
-        page.raw(";--w:").text(high - low).raw("></i>");
+    if with_scale {
+        page.raw(" <small>").text(interval(rate)).raw("</small>");
+        scale(page, rate);
     }
     page.raw("</span>");
 }
