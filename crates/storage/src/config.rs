@@ -20,8 +20,8 @@ pub struct StorageConfig {
     /// With backend `segment`: a segment is sealed when it would grow beyond this many bytes.
     /// 4 KiB to 4 GiB; default 64 MiB.
     pub segment_bytes: u64,
-    /// With backend `segment`: sort full segments by selector, and join small ones, on a thread of
-    /// its own while the store is open for writing. Default true.
+    /// With backend `segment`: sort full segments by selector, join small ones, and roll up days
+    /// that have ended, on a thread of its own while the store is open for writing. Default true.
     pub compact_in_background: bool,
     /// With backend `segment`: so many selectors are told apart. An event of one more is stored under
     /// `__other__`, with its name in the attribute `telemetry.selector`, and counted: names made from

@@ -1,17 +1,16 @@
 //! Brings rollups up to date with the events.
 
+use super::Events;
 use super::coverage::Coverage;
 use super::file::{self, DIRECTORY, FileRef};
 use super::manifest::{self, DayEntry, Manifest, SpanEntry, put};
-use crate::disk::{Disk, Locking, OpenMode};
+use crate::disk::{Disk, DiskLock, Locking, OpenMode};
 use crate::fault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use telemetry_aggregation::{RollupBuilder, coarsened};
-use telemetry_interfaces::{
-    Code, DayStats, Error, ErrorKind, EventStore, Query, Result, RollUpReport,
-};
+use telemetry_interfaces::{Code, DayStats, Error, ErrorKind, Query, Result, RollUpReport};
 use telemetry_models::Timestamp;
 use telemetry_models::rollup::{Rollup, RollupPeriod};
 
@@ -21,14 +20,54 @@ const LOCK: &str = "LOCK";
 pub(crate) fn roll_up(
     disk: &dyn Disk,
     store: &Path,
-    events: &dyn EventStore,
+    events: &dyn Events,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<RollUpReport> {
+    let directory = directory(disk, store)?;
+    let _lock = lock(disk, &directory)?.map_err(|holder| {
+        let holder = if holder.is_empty() { "another process" } else { &holder };
+        let message = format!("{holder} is rolling up this store");
+        Error::new(ErrorKind::Unavailable, Code::StorageUnavailable, message)
+            .with("path", directory.display())
+            .cure("wait until it has finished")
+    })?;
+    roll_up_days(disk, store, events, &|_| true, progress)
+}
+
+/// As [`roll_up`], for the days before the newest one: of that one, more events are to come. Does
+/// nothing, and makes no folder, when they are up to date; ends early once `stop` says so.
+#[cfg(feature = "segment")]
+pub(crate) fn roll_up_ended(
+    disk: &dyn Disk,
+    store: &Path,
+    events: &dyn Events,
+    stop: &dyn Fn() -> bool,
+) -> Result<()> {
+    let days = events.days()?;
+    let Some(newest) = days.iter().map(|it| &it.day).max() else { return Ok(()) };
+    let ended = |day: &str| day < newest.as_str() && !stop();
+    let stale = stale_days(&Manifest::read(disk, store)?, &days);
+    if !stale.iter().any(|it| ended(&it.day)) {
+        return Ok(());
+    }
+    match lock(disk, &directory(disk, store)?)? {
+        Ok(_lock) => roll_up_days(disk, store, events, &ended, &mut |_, _| {}).map(|_| ()),
+        // Another program is at it, and does the same.
+        Err(_) => Ok(()),
+    }
+}
+
+fn roll_up_days(
+    disk: &dyn Disk,
+    store: &Path,
+    events: &dyn Events,
+    wanted: &dyn Fn(&str) -> bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<RollUpReport> {
     let directory = store.join(DIRECTORY);
-    disk.create_dir(&directory).map_err(|e| fault::io("make the directory", &directory, e))?;
-    let _lock = lock(disk, &directory)?;
     let before = Manifest::read(disk, store)?;
-    let stale = stale_days(&before, &events.stats()?.days);
+    let mut stale = stale_days(&before, &events.days()?);
+    stale.retain(|it| wanted(&it.day));
     let mut report = RollUpReport {
         unchanged: (before.days.len()
             - stale.iter().filter(|it| before.day(&it.day).is_some()).count())
@@ -43,6 +82,9 @@ pub(crate) fn roll_up(
     };
     run.tidy(&before)?;
     for (at, day) in stale.iter().enumerate() {
+        if !wanted(&day.day) {
+            break;
+        }
         progress(at as u64, stale.len() as u64);
         run.day(day, events, &mut report)?;
         report.days.push(day.day.clone());
@@ -66,18 +108,19 @@ pub(super) fn stale_days(manifest: &Manifest, days: &[DayStats]) -> Vec<DayStats
     days.iter().filter(stale).cloned().collect()
 }
 
-fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn crate::disk::DiskLock>> {
+fn directory(disk: &dyn Disk, store: &Path) -> Result<PathBuf> {
+    let directory = store.join(DIRECTORY);
+    disk.create_dir(&directory).map_err(|e| fault::io("make the directory", &directory, e))?;
+    Ok(directory)
+}
+
+/// The lock, or who has it.
+fn lock(disk: &dyn Disk, directory: &Path) -> Result<Result<Box<dyn DiskLock>, String>> {
     let path = directory.join(LOCK);
     let holder = format!("process {}", std::process::id());
     match disk.lock(&path, &holder).map_err(|e| fault::io("lock the rollups", &path, e))? {
-        Locking::Ours(lock) => Ok(lock),
-        Locking::Theirs(holder) => {
-            let holder = if holder.is_empty() { "another process" } else { &holder };
-            let message = format!("{holder} is rolling up this store");
-            Err(Error::new(ErrorKind::Unavailable, Code::StorageUnavailable, message)
-                .with("path", path.display())
-                .cure("wait until it has finished"))
-        }
+        Locking::Ours(lock) => Ok(Ok(lock)),
+        Locking::Theirs(holder) => Ok(Err(holder)),
     }
 }
 
@@ -103,7 +146,7 @@ impl Run<'_> {
     fn day(
         &mut self,
         stats: &DayStats,
-        events: &dyn EventStore,
+        events: &dyn Events,
         report: &mut RollUpReport,
     ) -> Result<()> {
         let day = &stats.day;
@@ -124,7 +167,7 @@ impl Run<'_> {
         let mut missing = covered;
         let mut found = Coverage::default();
         let (mut read, mut counted, mut new) = (0, 0, 0);
-        for event in events.query(&query)? {
+        for event in events.events(&query)? {
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {

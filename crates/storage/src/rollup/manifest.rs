@@ -10,7 +10,10 @@ use telemetry_interfaces::{Code, Error, ErrorKind, Result};
 
 pub(super) const FILE: &str = "manifest.json";
 const FORMAT: &str = "telemetry-rollups";
-const VERSION: u64 = 1;
+/// The newest version this program reads, and the one it writes.
+const VERSION: u64 = 2;
+/// Without a checksum.
+const UNCHECKED: u64 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +28,9 @@ pub(super) struct Manifest {
     pub(super) months: Vec<SpanEntry>,
     /// Rollups of months, a file for each year (`YYYY`).
     pub(super) years: Vec<SpanEntry>,
+    /// Of the manifest without this field, as JSON without white space; from version 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) blake3: Option<String>,
 }
 
 /// The rollups of a day's hours.
@@ -65,6 +71,7 @@ impl Default for Manifest {
             days: Vec::new(),
             months: Vec::new(),
             years: Vec::new(),
+            blake3: None,
         }
     }
 }
@@ -91,12 +98,27 @@ impl Manifest {
         if version.format != FORMAT || version.version > VERSION {
             return Err(fault::newer(&path, version.version, VERSION));
         }
-        serde_json::from_slice(&bytes).map_err(unreadable)
+        let mut manifest: Self = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let told = manifest.blake3.take();
+        if manifest.version != UNCHECKED && told != Some(manifest.checksum()) {
+            let what = "the rollups' manifest does not match its checksum";
+            return Err(Error::new(ErrorKind::Corrupt, Code::Corruption, what)
+                .with("file", path.display())
+                .cure(super::file::CURE));
+        }
+        Ok(manifest)
+    }
+
+    fn checksum(&self) -> String {
+        let text = serde_json::to_vec(self).expect("plain data is always JSON");
+        blake3::hash(&text).to_hex().to_string()
     }
 
     pub(super) fn write(&self, disk: &dyn Disk, store: &Path) -> Result<()> {
         let path = store.join(DIRECTORY).join(FILE);
-        let mut text = serde_json::to_vec_pretty(self).expect("plain data is always JSON");
+        let mut written = Self { version: VERSION, blake3: None, ..self.clone() };
+        written.blake3 = Some(written.checksum());
+        let mut text = serde_json::to_vec_pretty(&written).expect("plain data is always JSON");
         text.push(b'\n');
         disk::replace(disk, &path, &text)
             .map_err(|error| fault::io("write the rollups' manifest", &path, error))

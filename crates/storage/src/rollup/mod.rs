@@ -11,14 +11,37 @@ mod manifest;
 mod verify;
 
 pub(crate) use build::roll_up;
+#[cfg(feature = "segment")]
+pub(crate) use build::roll_up_ended;
 pub(crate) use verify::verify;
 
 use crate::disk::Disk;
 use file::RollupFile;
 use manifest::Manifest;
 use std::path::Path;
-use telemetry_interfaces::{DayStats, ErrorKind, Result, RollupAnswer, RollupQuery};
+use telemetry_interfaces::{
+    DayStats, ErrorKind, EventIter, EventStore, Query, Result, RollupAnswer, RollupQuery,
+};
 use telemetry_models::rollup::RollupPeriod;
+
+/// Where rollups take events from.
+pub(crate) trait Events {
+    /// What is there, by day.
+    fn days(&self) -> Result<Vec<DayStats>>;
+
+    /// Events that meet a query.
+    fn events(&self, query: &Query) -> Result<EventIter<'_>>;
+}
+
+impl<T: EventStore> Events for T {
+    fn days(&self) -> Result<Vec<DayStats>> {
+        Ok(self.stats()?.days)
+    }
+
+    fn events(&self, query: &Query) -> Result<EventIter<'_>> {
+        self.query(query)
+    }
+}
 
 /// How often the manifest is read again because a file it named was replaced meanwhile.
 const TRIES: u32 = 5;

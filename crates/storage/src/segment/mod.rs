@@ -55,7 +55,7 @@ use writer::Writer;
 pub struct SegmentStore {
     shared: Arc<Shared>,
     syncer: Option<Syncer>,
-    /// Compacts in the background.
+    /// Compacts and rolls up in the background.
     compactor: Option<Syncer>,
     recovery: RecoveryReport,
 }
@@ -72,8 +72,8 @@ struct Shared {
     compacting: Mutex<()>,
     /// Ends a compaction early.
     closing: AtomicBool,
-    /// Why the last compaction in the background failed.
-    compaction_fault: Mutex<Option<String>>,
+    /// Why the last compaction or rolling up in the background failed.
+    upkeep_fault: Mutex<Option<String>>,
 }
 
 impl SegmentStore {
@@ -103,7 +103,7 @@ impl SegmentStore {
             writer: Some(Mutex::new(writer)),
             compacting: Mutex::new(()),
             closing: AtomicBool::new(false),
-            compaction_fault: Mutex::new(None),
+            upkeep_fault: Mutex::new(None),
         });
         let syncer = if config.durability == Durability::Interval {
             let its = Arc::downgrade(&shared);
@@ -115,7 +115,7 @@ impl SegmentStore {
         };
         let compactor = if config.compact_in_background {
             let its = Arc::downgrade(&shared);
-            let job = move || its.upgrade().is_some_and(|shared| shared.compact_in_background());
+            let job = move || its.upgrade().is_some_and(|shared| shared.keep_up());
             let started = Syncer::start(Duration::ZERO, job);
             let started = started.map_err(|e| fault::io("start a thread", &shared.path, e))?;
             // What earlier programs left.
@@ -150,7 +150,7 @@ impl SegmentStore {
             writer: None,
             compacting: Mutex::new(()),
             closing: AtomicBool::new(false),
-            compaction_fault: Mutex::new(None),
+            upkeep_fault: Mutex::new(None),
         };
         shared.refresh()?;
         let recovery = RecoveryReport::default();
@@ -168,12 +168,16 @@ impl SegmentStore {
 }
 
 impl Shared {
-    /// Compacts what is worth it; whether the thread should go on.
-    fn compact_in_background(&self) -> bool {
+    /// Compacts what is worth it, and rolls up; whether the thread should go on.
+    fn keep_up(&self) -> bool {
         let done = self.compact(Eagerness::Background, &self.closing, &mut |_, _| {});
-        let mut fault = self.compaction_fault.lock().unwrap_or_else(PoisonError::into_inner);
-        *fault = done.err().map(|error| error.to_string());
-        drop(fault);
+        let failed = done.err().map(|error| format!("segments cannot be sorted: {error}"));
+        #[cfg(feature = "rollup")]
+        let failed = failed.or_else(|| {
+            let done = self.roll_up_in_background();
+            done.err().map(|error| format!("rollups cannot be made: {error}"))
+        });
+        *self.upkeep_fault.lock().unwrap_or_else(PoisonError::into_inner) = failed;
         !self.closing.load(Ordering::SeqCst)
     }
 
@@ -277,12 +281,11 @@ impl EventStore for SegmentStore {
                 return Health::healthy("the segment store is writing");
             }
         };
-        let fault = self.shared.compaction_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = self.shared.upkeep_fault.lock().unwrap_or_else(PoisonError::into_inner);
         match &*fault {
-            Some(what) if writer.closed.is_none() => Health::degraded(
-                Code::StorageUnavailable,
-                format!("segments cannot be sorted, which makes queries slower: {what}"),
-            ),
+            Some(what) if writer.closed.is_none() => {
+                Health::degraded(Code::StorageUnavailable, format!("queries get slower: {what}"))
+            }
             _ => fault::health("segment", writer.closed.as_deref()),
         }
     }

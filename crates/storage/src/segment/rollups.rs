@@ -1,10 +1,30 @@
 //! Rollups beside the events.
 
-use super::SegmentStore;
+use super::{SegmentStore, Shared};
 use crate::rollup;
+use std::sync::atomic::Ordering;
 use telemetry_interfaces::{
-    EventStore, Result, RollUpReport, RollupAnswer, RollupQuery, RollupStore,
+    DayStats, EventIter, EventStore, Query, Result, RollUpReport, RollupAnswer, RollupQuery,
+    RollupStore,
 };
+
+impl rollup::Events for Shared {
+    fn days(&self) -> Result<Vec<DayStats>> {
+        Ok(self.stats(false).days)
+    }
+
+    fn events(&self, query: &Query) -> Result<EventIter<'_>> {
+        Ok(Box::new(self.plan(query)?))
+    }
+}
+
+impl Shared {
+    /// Rolls up days that have ended.
+    pub(super) fn roll_up_in_background(&self) -> Result<()> {
+        let stop = || self.closing.load(Ordering::SeqCst);
+        rollup::roll_up_ended(&*self.disk, &self.path, self, &stop)
+    }
+}
 
 impl RollupStore for SegmentStore {
     fn query_rollups(&self, query: &RollupQuery) -> Result<RollupAnswer<'_>> {

@@ -6,7 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "rollup")]
+use telemetry_aggregation::{RollupBuilder, coarsened};
+#[cfg(feature = "rollup")]
+use telemetry_interfaces::RollupQuery;
 use telemetry_interfaces::{DropReason, EventStore, Ledger, Maintenance, VerifyLevel};
+#[cfg(feature = "rollup")]
+use telemetry_models::rollup::{Rollup, RollupPeriod};
 use telemetry_models::{
     Attempt, AttemptOutcome, Confidence, CorrelationId, ErrorInfo, Event, EventId, EventIds,
     OperationKind, Outcome, PageContext, ProducerId, RunId, SelectorName, SessionId, ShadowProbe,
@@ -279,4 +285,65 @@ fn todays_files_hold_the_same() {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path());
     check(directory.path());
+}
+
+/// Rollups of the events of [`version_2`], in a folder for each version of their manifest. The
+/// variable of [`version_1`] writes the folder of the version that is written now.
+#[cfg(feature = "rollup")]
+#[test]
+fn rollups_of_every_version() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let store_in = |directory: &Path| {
+        fs::create_dir_all(directory.join("segments")).unwrap();
+        for file in ["telemetry-store.json", "segments/00000001-00000001.seg"] {
+            fs::copy(golden.join("store-v2").join(file), directory.join(file)).unwrap();
+        }
+    };
+    if std::env::var_os("STORAGE_WRITE_GOLDEN").is_some() {
+        let directory = tempfile::tempdir().unwrap();
+        store_in(directory.path());
+        let store = SegmentStore::open_read_only(directory.path()).unwrap();
+        store.rollups().unwrap().roll_up(&mut |_, _| {}).unwrap();
+        let manifest = fs::read(directory.path().join("rollups/manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let to = golden.join(format!("rollups-v{}", manifest["version"]));
+        copy(&directory.path().join("rollups"), &to);
+        fs::remove_file(to.join("LOCK")).unwrap();
+    }
+    let mut versions = 0;
+    for folder in fs::read_dir(&golden).unwrap().map(|it| it.unwrap().path()) {
+        if !folder.file_name().unwrap().to_str().unwrap().starts_with("rollups-v") {
+            continue;
+        }
+        versions += 1;
+        let directory = tempfile::tempdir().unwrap();
+        store_in(directory.path());
+        copy(&folder, &directory.path().join("rollups"));
+        let store = SegmentStore::open_read_only(directory.path()).unwrap();
+        for period in RollupPeriod::ALL {
+            let mut builder = RollupBuilder::new(*period);
+            fixed_events().iter().for_each(|event| builder.add(event));
+            let query = RollupQuery::all(*period);
+            let answer = store.rollups().unwrap().query_rollups(&query).unwrap();
+            assert_eq!(answer.stale_days, [], "{}", folder.display());
+            let rows: Vec<Rollup> = answer.rollups.map(Result::unwrap).collect();
+            assert_eq!(coarsened(&rows, *period), builder.finish(), "{}", folder.display());
+        }
+        let mut report = store.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap();
+        // One of the events holds more than events may hold today.
+        report.damage.retain(|it| it.file.starts_with("rollups"));
+        assert_eq!((report.damage, report.notes), (vec![], vec![]), "{}", folder.display());
+        let again = store.rollups().unwrap().roll_up(&mut |_, _| {}).unwrap();
+        assert_eq!(again.days, Vec::<String>::new());
+    }
+    assert_eq!(versions, 2);
+}
+
+#[cfg(feature = "rollup")]
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }

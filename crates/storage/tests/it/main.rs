@@ -1,6 +1,7 @@
 //! Event stores and state, through their public behaviour.
 
 #![allow(clippy::unwrap_used, reason = "tests end at the first surprise")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 #[cfg(feature = "segment")]
 mod cap;
@@ -21,10 +22,14 @@ mod disk;
 mod durability;
 #[cfg(feature = "segment")]
 mod golden;
+#[cfg(all(feature = "segment", feature = "rollup"))]
+mod hostile;
 #[cfg(feature = "json")]
 mod lines;
 #[cfg(all(feature = "segment", feature = "json"))]
 mod mending;
+#[cfg(all(feature = "segment", feature = "json", feature = "rollup"))]
+mod real_disk;
 #[cfg(feature = "segment")]
 mod refusals;
 #[cfg(all(feature = "segment", feature = "json", feature = "rollup"))]

@@ -16,6 +16,7 @@ fn config(path: &Path, backend: Backend) -> StorageConfig {
         backend,
         durability: Durability::None,
         segment_bytes: 64 << 10,
+        compact_in_background: false,
         ..StorageConfig::at(path)
     }
 }
@@ -233,4 +234,28 @@ fn a_changed_figure_is_found_by_the_deep_check() {
     assert_eq!(quick.damage, vec![]);
     let deep = store.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap();
     assert!(deep.damage.iter().any(|it| it.what.contains("other rollups")), "{deep:?}");
+}
+
+/// Days that have ended are rolled up while the store is open; the one that events still come for
+/// is left to the next time.
+#[test]
+fn days_that_have_ended_are_rolled_up_in_the_background() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = events();
+    let config =
+        StorageConfig { compact_in_background: true, ..config(folder.path(), Backend::Segment) };
+    let store = open(&config).unwrap();
+    for batch in events.chunks(50) {
+        store.append(batch).unwrap();
+    }
+    store.close().unwrap();
+    let store = open(&config).unwrap();
+    while stale(&*store) != ["2026-02-02"] {
+        std::thread::yield_now();
+    }
+    let found = stored(&*store, &RollupQuery::all(RollupPeriod::Day));
+    let mut expected = direct(&events, RollupPeriod::Day);
+    expected.retain(|it| it.start.day() != "2026-02-02");
+    assert_eq!(found, expected);
+    store.close().unwrap();
 }

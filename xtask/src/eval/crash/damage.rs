@@ -1,15 +1,21 @@
 use anyhow::{Context, Result, anyhow, ensure};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 use telemetry_runtime::interfaces::{
-    Durability, Error, EventStore, Ledger, Maintenance, Query, SelectorPattern, StoreStats,
-    VerifyLevel,
+    Durability, Error, EventStore, Ledger, Maintenance, Query, RollupQuery, RollupStore,
+    SelectorPattern, StoreStats, VerifyLevel,
 };
-use telemetry_runtime::models::Event;
+use telemetry_runtime::models::rollup::{Rollup, RollupPeriod};
+use telemetry_runtime::models::{Event, Timestamp};
 use telemetry_runtime::storage::{SegmentStore, StorageConfig};
 use telemetry_testkit::disk::{Loss, Moment, SimDisk};
 use telemetry_testkit::simulation::store_path;
 use telemetry_testkit::{EventGenerator, GeneratorConfig};
+
+/// Events of the small store.
+const EVENTS: usize = 20;
 
 /// Everything a reader can ask.
 #[derive(PartialEq)]
@@ -18,6 +24,19 @@ struct Answers {
     some: Vec<Event>,
     ledgers: Vec<Ledger>,
     stats: StoreStats,
+    rollups: Vec<Rollup>,
+    stale: Vec<Timestamp>,
+}
+
+/// How a store is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// By a writer that was killed.
+    Open,
+    /// Closed, as logs.
+    Closed,
+    /// Closed, sorted, with rollups beside it.
+    Sorted,
 }
 
 #[derive(Default)]
@@ -42,12 +61,12 @@ fn config() -> StorageConfig {
     }
 }
 
-/// A store of a few segments, closed or as a killed writer leaves it, with the lengths of its files.
-fn small_store(seed: u64, closed: bool) -> Result<(Moment, Vec<(PathBuf, usize)>)> {
+/// A store of a few segments with the lengths of its files.
+fn small_store(seed: u64, left: Left) -> Result<(Moment, Vec<(PathBuf, usize)>)> {
     let disk = SimDisk::new(Path::new("/simulated"), seed);
     let settings = GeneratorConfig {
-        events: 30,
-        selectors: 6,
+        events: EVENTS as u64,
+        selectors: 4,
         sites: 2,
         sessions: 2,
         error_share: 0.1,
@@ -59,8 +78,8 @@ fn small_store(seed: u64, closed: bool) -> Result<(Moment, Vec<(PathBuf, usize)>
         run: None,
         producer: None,
         at: events[0].timestamp,
-        recorded: 30,
-        stored: 30,
+        recorded: EVENTS as u64,
+        stored: EVENTS as u64,
         spooled: 0,
         in_flight: 0,
         dropped: Default::default(),
@@ -69,7 +88,14 @@ fn small_store(seed: u64, closed: bool) -> Result<(Moment, Vec<(PathBuf, usize)>
         store.append(batch)?;
     }
     store.append_ledger(&ledger)?;
-    if closed {
+    if left != Left::Open {
+        store.close()?;
+    }
+    if left == Left::Sorted {
+        drop(store);
+        let store = SegmentStore::open_on(Arc::new(disk.clone()), &config())?;
+        store.compact(&mut |_, _| {})?;
+        store.roll_up(&mut |_, _| {})?;
         store.close()?;
     }
     let moment = disk.moment();
@@ -80,11 +106,20 @@ fn small_store(seed: u64, closed: bool) -> Result<(Moment, Vec<(PathBuf, usize)>
 fn ask(disk: &SimDisk) -> Result<(Answers, bool), Error> {
     let store = SegmentStore::open_read_only_on(Arc::new(disk.clone()), &store_path())?;
     let some = Query { selector: SelectorPattern::new("*title*").ok(), ..Query::all() };
+    let mut rollups = Vec::new();
+    let mut stale = Vec::new();
+    for period in RollupPeriod::ALL {
+        let answer = store.query_rollups(&RollupQuery::all(*period))?;
+        stale = answer.stale_days;
+        rollups.extend(answer.rollups.collect::<Result<Vec<_>, _>>()?);
+    }
     let answers = Answers {
         events: store.query(&Query::all())?.collect::<Result<_, _>>()?,
         some: store.query(&some)?.collect::<Result<_, _>>()?,
         ledgers: store.ledgers()?,
         stats: store.stats()?,
+        rollups,
+        stale,
     };
     let clean = store.verify(VerifyLevel::Deep, &mut |_, _| {})?.is_clean();
     Ok((answers, clean))
@@ -102,6 +137,14 @@ impl Figures {
         }
     }
 
+    fn add(&mut self, other: Self) {
+        self.tried += other.tried;
+        self.refused += other.refused;
+        self.verified += other.verified;
+        self.harmless += other.harmless;
+        self.silent.extend(other.silent);
+    }
+
     fn print(&self, what: &str) {
         println!("{what:<23} {:>8}", self.tried);
         println!("  an error in the answer {:>7}", self.refused);
@@ -111,35 +154,73 @@ impl Figures {
     }
 }
 
+/// What is tried on one file.
+fn file(
+    moment: &Moment,
+    right: &Answers,
+    left: Left,
+    path: &Path,
+    bits: Range<usize>,
+    lengths: Range<usize>,
+) -> Result<[Figures; 2]> {
+    let pristine = || SimDisk::after(moment, Loss::Nothing, 0);
+    let (mut flips, mut cuts) = (Figures::default(), Figures::default());
+    for bit in bits {
+        let disk = pristine();
+        disk.flip(path, bit);
+        flips.take(ask(&disk), right, format!("{left:?} {} bit {bit}", path.display()));
+    }
+    for length in lengths {
+        let disk = pristine();
+        disk.cut(path, length);
+        let place = format!("{left:?} {} cut at {length}", path.display());
+        if left == Left::Open {
+            cut_while_open(&disk, right).map_err(|what| anyhow!("{place}: {what}"))?;
+        } else {
+            cuts.take(ask(&disk), right, place);
+        }
+    }
+    Ok([flips, cuts])
+}
+
 pub(super) fn run(seed: u64) -> Result<()> {
-    let mut flips = Figures::default();
-    let mut cuts = Figures::default();
-    for closed in [true, false] {
-        let (moment, files) = small_store(seed, closed).context("cannot write a small store")?;
-        let pristine = || SimDisk::after(&moment, Loss::Nothing, 0);
-        let (right, clean) = ask(&pristine()).context("the small store cannot be read")?;
-        ensure!(clean && right.events.len() == 30, "the small store is not as it was written");
+    let began = Instant::now();
+    let mut figures = [Figures::default(), Figures::default()];
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for left in [Left::Open, Left::Closed, Left::Sorted] {
+        let (moment, files) = small_store(seed, left).context("cannot write a small store")?;
+        let (right, clean) = ask(&SimDisk::after(&moment, Loss::Nothing, 0))
+            .context("the small store cannot be read")?;
+        ensure!(clean && right.events.len() == EVENTS, "the store is not as it was written");
+        ensure!(right.rollups.is_empty() == (left != Left::Sorted), "rollups are missing");
+        let bytes: usize = files.iter().map(|(_, length)| length).sum();
+        println!("store, {:<16} {bytes:>8} bytes in {} files", format!("{left:?}"), files.len());
         for (path, length) in files {
-            for bit in 0..length * 8 {
-                let disk = pristine();
-                disk.flip(&path, bit);
-                flips.take(ask(&disk), &right, format!("{} bit {bit}", path.display()));
-            }
-            for length in 0..length {
-                let disk = pristine();
-                disk.cut(&path, length);
-                let place = format!("{} cut at {length}", path.display());
-                if closed {
-                    cuts.take(ask(&disk), &right, place);
-                } else {
-                    cut_while_open(&disk, &right).map_err(|what| anyhow!("{place}: {what}"))?;
+            let share = |of: usize, at: usize| of * at / threads..of * (at + 1) / threads;
+            let tried: Vec<Result<[Figures; 2]>> = std::thread::scope(|scope| {
+                let begin = |at| {
+                    let (moment, right, path) = (&moment, &right, &path);
+                    scope.spawn(move || {
+                        file(moment, right, left, path, share(length * 8, at), share(length, at))
+                    })
+                };
+                let running: Vec<_> = (0..threads).map(begin).collect();
+                let join = |it: std::thread::ScopedJoinHandle<'_, _>| {
+                    it.join().unwrap_or_else(|_| Err(anyhow!("a reader panicked")))
+                };
+                running.into_iter().map(join).collect()
+            });
+            for tried in tried {
+                for (all, one) in figures.iter_mut().zip(tried?) {
+                    all.add(one);
                 }
             }
         }
     }
-    flips.print("single bits flipped");
-    cuts.print("files cut short");
-    for figures in [&flips, &cuts] {
+    figures[0].print("single bits flipped");
+    figures[1].print("files cut short");
+    println!("seconds                 {:>8.1}", began.elapsed().as_secs_f64());
+    for figures in &figures {
         ensure!(figures.silent.is_empty(), "wrong answers: {:?}", figures.silent);
     }
     Ok(())

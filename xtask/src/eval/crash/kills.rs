@@ -104,6 +104,63 @@ struct Figures {
     there: u64,
     torn_made: u64,
     torn_found: u64,
+    /// Kills after which a log was sealed and not yet in the manifest, or half sealed.
+    while_sealing: u64,
+    /// Kills after which an unfinished sorted segment lay there, or one beside its logs.
+    while_compacting: u64,
+    /// Sorted segments when the killed writers' stores were opened, over all runs.
+    sorted: u64,
+}
+
+impl Figures {
+    /// Tells from the files what the writer was at when it was killed.
+    fn look(&mut self, store: &Path) -> Result<()> {
+        let segments = store.join("segments");
+        let mut names: Vec<String> = fs::read_dir(&segments)
+            .with_context(|| format!("cannot read {}", segments.display()))?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<_>>()?;
+        names.sort();
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&fs::read(store.join("telemetry-store.json"))?)?;
+        let sealed = manifest["sealed"].as_array().cloned().unwrap_or_default();
+        let number = |it: &serde_json::Value| it.as_u64().unwrap_or_default();
+        let ends = sealed.iter().map(|it| number(&it["last"]).max(number(&it["segment"])));
+        let last = ends.max().unwrap_or(0);
+        let log = |name: &&String| {
+            let number = name.strip_suffix(".seg").and_then(|stem| stem.parse::<u64>().ok());
+            number.is_some_and(|it| it > last)
+        };
+        let unnamed: Vec<&String> = names.iter().filter(log).collect();
+        let mut ended = false;
+        for name in &unnamed {
+            let bytes = fs::read(segments.join(name))?;
+            let trailer = bytes.len().checked_sub(TRAILER_BYTES).and_then(|at| bytes.get(at..));
+            ended |= trailer.is_some_and(|trailer| trailer.starts_with(TRAILER));
+        }
+        self.while_sealing += u64::from(ended || store.join("telemetry-store.tmp").exists());
+        let sorted: Vec<&String> = names.iter().filter(|name| name.contains('-')).collect();
+        self.sorted += sorted.iter().filter(|name| name.ends_with(".seg")).count() as u64;
+        let in_manifest = |name: &str| {
+            sealed.iter().any(|it| {
+                let (first, last) = (number(&it["segment"]), number(&it["last"]));
+                name == format!("{first:08}-{last:08}.seg")
+            })
+        };
+        let beside = names.iter().any(|name| {
+            let stem = name.strip_suffix(".seg").and_then(|stem| stem.parse::<u64>().ok());
+            stem.is_some_and(|log| {
+                sealed.iter().any(|it| {
+                    it["last"].is_u64()
+                        && (number(&it["segment"])..=number(&it["last"])).contains(&log)
+                })
+            })
+        });
+        let unfinished =
+            sorted.iter().any(|name| !name.ends_with(".seg") || !in_manifest(name.as_str()));
+        self.while_compacting += u64::from(unfinished || beside);
+        Ok(())
+    }
 }
 
 pub(super) fn run(runs: u64, seed: u64) -> Result<()> {
@@ -124,6 +181,7 @@ pub(super) fn run(runs: u64, seed: u64) -> Result<()> {
         let later = Duration::from_micros(random.u64(0..LATER_US));
         let said = crash::run_and_kill(writer, random.u64(1..60), later)
             .with_context(|| format!("run {run}"))?;
+        figures.look(&path)?;
         let torn = random.bool() && tear(&path, &mut random)?;
         figures.torn_made += u64::from(torn);
         let store = SegmentStore::open(&config(&path))?;
@@ -138,6 +196,11 @@ pub(super) fn run(runs: u64, seed: u64) -> Result<()> {
         figures.acknowledged += said;
     }
     println!("processes killed        {:>8}   half of them recording", runs);
+    println!("  while sealing         {:>8}   by the files they left", figures.while_sealing);
+    println!(
+        "  while compacting      {:>8}   {} sorted segments seen",
+        figures.while_compacting, figures.sorted
+    );
     println!("events acknowledged     {:>8}", figures.acknowledged);
     println!("events read back        {:>8}   each equal to what was written", figures.there);
     println!("acknowledged and lost   {:>8}", figures.acknowledged.saturating_sub(figures.there));
