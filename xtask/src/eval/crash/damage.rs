@@ -17,6 +17,9 @@ use telemetry_testkit::{EventGenerator, GeneratorConfig};
 /// Events of the small store.
 const EVENTS: usize = 20;
 
+/// Places that are printed; more of them say the same.
+const SHOWN: usize = 10;
+
 /// Everything a reader can ask.
 #[derive(PartialEq)]
 struct Answers {
@@ -117,7 +120,8 @@ fn ask(disk: &SimDisk) -> Result<(Answers, bool), Error> {
         events: store.query(&Query::all())?.collect::<Result<_, _>>()?,
         some: store.query(&some)?.collect::<Result<_, _>>()?,
         ledgers: store.ledgers()?,
-        stats: store.stats()?,
+        // Of a file that was cut there are fewer bytes on the disk: that is no wrong answer.
+        stats: StoreStats { bytes: 0, ..store.stats()? },
         rollups,
         stale,
     };
@@ -221,7 +225,8 @@ pub(super) fn run(seed: u64) -> Result<()> {
     figures[1].print("files cut short");
     println!("seconds                 {:>8.1}", began.elapsed().as_secs_f64());
     for figures in &figures {
-        ensure!(figures.silent.is_empty(), "wrong answers: {:?}", figures.silent);
+        let shown = &figures.silent[..figures.silent.len().min(SHOWN)];
+        ensure!(figures.silent.is_empty(), "wrong answers, some of them: {shown:?}");
     }
     Ok(())
 }
