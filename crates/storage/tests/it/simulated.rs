@@ -41,7 +41,7 @@ fn json() -> Subject {
             Ok(Box::new(JsonStore::open_read_only_on(disk, path)?))
         }),
         keeps_torn: true,
-        kinds: vec![Kind::Append, Kind::Recover, Kind::RollUp],
+        kinds: vec![Kind::Append, Kind::Recover, Kind::RollUp, Kind::Compact],
     }
 }
 

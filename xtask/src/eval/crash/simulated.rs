@@ -43,7 +43,7 @@ fn subjects() -> [Subject; 2] {
             Ok(Box::new(JsonStore::open_read_only_on(disk, path)?))
         }),
         keeps_torn: true,
-        kinds: vec![Kind::Append, Kind::Recover, Kind::RollUp],
+        kinds: vec![Kind::Append, Kind::Recover, Kind::RollUp, Kind::Compact],
     };
     [segment, json]
 }
