@@ -8,9 +8,7 @@ use series::Series;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry_detection::{
-    Budget, Change, Finding, Operation, Peers, Scope, Step, Watched, joint_evidence, scope,
-};
+use telemetry_detection::{Budget, Change, Finding, Operation, Peers, Scope, Step, Watched, scope};
 use telemetry_interfaces::{AlertEngine, Code, Error, ErrorKind, Learned, Result};
 use telemetry_models::{
     Alert, AlertAction, AlertRequest, AlertSource, AlertState, AlertTransition, Event, Invalid,
@@ -21,11 +19,6 @@ use telemetry_models::{
 const STARTUP: f64 = 0.012;
 /// Evidence that a selector fails now, as a likelihood ratio.
 const FAILING: f64 = 4.0;
-/// Selectors of a site whose evidence is taken together.
-const PEERS: usize = 64;
-/// The evidence taken together is that of the likeliest beginning, not of all: it has to be so many
-/// times as sure.
-const LIKELIEST: f64 = 4.0;
 /// A resolved alert is closed after so long.
 const CLOSE_AFTER: Duration = Duration::from_secs(30);
 /// What is learned of a selector is worth saving so long after it began to change.
@@ -63,8 +56,7 @@ impl DetectionConfig {
 ///
 /// Each selector on each site has [`SelectorDetectors`](telemetry_detection::SelectorDetectors). They
 /// share one budget of false alarms, split evenly over the selectors that there are, and then over
-/// what is watched of each. Selectors of a site that begin to fail together are found together, before
-/// any of them would be by itself.
+/// what is watched of each.
 #[derive(Debug)]
 pub struct DetectionEngine {
     per_day: f64,
@@ -192,48 +184,12 @@ impl DetectionEngine {
             series.learning = true;
             self.learning.push_back((line, at));
         }
-        let gap = line.since(series.last);
-        (series.heard, series.last) = (self.ticked, line);
+        series.heard = self.ticked;
         series.detectors.definition(event.selector_version);
         series.note(event);
         let mut found = Vec::new();
         series.detectors.observe(&Operation::of(event, line), budget, &mut found);
         self.announce(at, &found, changes);
-        if !event.outcome.is_success() && found.is_empty() {
-            self.together(at, gap, budget, changes);
-        }
-    }
-
-    /// Looks whether selectors of the site that fail now are sure to, taken together.
-    fn together(
-        &mut self,
-        at: usize,
-        gap: Duration,
-        budget: Budget,
-        changes: &mut Vec<AlertTransition>,
-    ) {
-        let failing = |it: &Series| it.detectors.evidence() > FAILING;
-        let own = &self.series[at];
-        if own.site.is_none() || !failing(own) || own.detectors.is_open(Watched::Errors) {
-            return;
-        }
-        let Some(peers) = self.sites.get(&own.site) else { return };
-        let peers: Vec<usize> =
-            peers.iter().copied().filter(|it| failing(&self.series[*it])).take(PEERS).collect();
-        if peers.len() < 2 {
-            return;
-        }
-        let all = Budget { startup: budget.startup, per_day: budget.per_day }.whole();
-        let weight = all.weight(own.detectors.tested(), gap.as_secs_f64()) / LIKELIEST;
-        let evidence = joint_evidence(peers.iter().map(|it| self.series[*it].detectors.evidence()));
-        if evidence * weight < 1.0 {
-            return;
-        }
-        for peer in peers {
-            let mut found = Vec::new();
-            self.series[peer].detectors.begin(&mut found);
-            self.announce(peer, &found, changes);
-        }
     }
 
     fn announce(&mut self, at: usize, found: &[Finding], changes: &mut Vec<AlertTransition>) {

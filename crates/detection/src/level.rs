@@ -29,7 +29,7 @@ const WINDOW: u16 = 32;
 /// So many calm windows in a row end a change.
 const CALM: u8 = 2;
 /// A new level is the usual one after so long.
-const ADOPT_DAYS: u64 = 3;
+const ADOPT_DAYS: u32 = 3;
 
 /// Likelihood ratios before normalisation: of each alternative, in each bin.
 type Weights = [[f64; BINS]; ALTERNATIVES];
@@ -144,7 +144,9 @@ pub struct LevelDetector {
     counts: [f32; BINS],
     seen: u64,
     total: f64,
-    last: Option<Timestamp>,
+    last: Timestamp,
+    /// Mean weight of each alternative under what is expected, as of the last few samples.
+    expected: [f32; ALTERNATIVES],
     block: Block,
     waiting: [Waiting; LAG],
     queued: u8,
@@ -173,15 +175,17 @@ struct Waiting {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Day {
     offsets: [i16; 24],
-    seen: u32,
     sum: f32,
     count: u32,
+    /// Hours that were seen.
+    seen: u16,
     hour: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Open {
-    since: Timestamp,
+    /// Hours since 1970.
+    since_h: u32,
     /// In deviations; below [`NO_SHIFT`], the change is one of spread.
     shift: f32,
     sum: f32,
@@ -202,8 +206,8 @@ impl LevelDetector {
         if !value.is_finite() {
             return Step::Quiet;
         }
-        let gap = self.last.map_or(0.0, |last| at.since(last).as_secs_f64());
-        self.last = self.last.max(Some(at));
+        let gap = if self.seen == 0 { 0.0 } else { at.since(self.last).as_secs_f64() };
+        self.last = if self.seen == 0 { at } else { self.last.max(at) };
         if self.seen == 0 {
             (self.level, self.deviation) = (value, 4.0 * config.least_deviation);
             self.wander = (config.wander * config.wander) as f32;
@@ -237,7 +241,7 @@ impl LevelDetector {
             return Step::Quiet;
         }
         self.open = Some(Open {
-            since: at,
+            since_h: hours(at),
             shift: shift as f32,
             sum: 0.0,
             squares: 0.0,
@@ -299,14 +303,13 @@ impl LevelDetector {
         let shifted = bin(residual - borne);
         // A shift by so much widens the distribution about the usual level by this.
         let narrowed = bin(residual / (1.0 + borne * borne).sqrt());
-        let expected: [f64; BINS] =
-            std::array::from_fn(|at| f64::from(self.counts[at]) + PRIOR[at]);
-        let all: f64 = expected.iter().sum();
         let weights: &Weights = if config.slides { &SLIDES } else { &STEPS };
+        if self.seen < 256 || self.seen.is_multiple_of(64) {
+            self.expect(weights);
+        }
         let ratios: [f64; ALTERNATIVES] = std::array::from_fn(|which| {
-            let products = weights[which].iter().zip(&expected).map(|(a, b)| a * b);
             let at = if SPREADS[which] { narrowed } else { shifted };
-            weights[which][at] * all / products.sum::<f64>()
+            weights[which][at] / f64::from(self.expected[which])
         });
         if self.seen > config.warm_up {
             self.sums.open(weight, ALTERNATIVES);
@@ -315,9 +318,21 @@ impl LevelDetector {
         (total >= 1.0).then(|| self.sums.onset())
     }
 
+    /// Averages the weights over the bins as they are expected. It is done anew every 64 samples:
+    /// what is expected hardly changes with one more of hundreds, and the sums are most of the cost.
+    fn expect(&mut self, weights: &Weights) {
+        let expected: [f64; BINS] =
+            std::array::from_fn(|at| f64::from(self.counts[at]) + PRIOR[at]);
+        let all: f64 = expected.iter().sum();
+        self.expected = std::array::from_fn(|which| {
+            let products = weights[which].iter().zip(&expected).map(|(a, b)| a * b);
+            (products.sum::<f64>() / all) as f32
+        });
+    }
+
     fn learn(&mut self, residual: f64, raw: f64, offset: f64, config: &LevelConfig) {
         self.counts[bin(residual)] += 1.0;
-        if self.counts.iter().sum::<f32>() > MEMORY {
+        if self.seen.is_multiple_of(1024) && self.counts.iter().sum::<f32>() > MEMORY {
             self.counts.iter_mut().for_each(|count| *count *= 0.5);
         }
         let seen = self.seen as f64;
@@ -379,7 +394,7 @@ impl LevelDetector {
             open.calm = if calm { open.calm + 1 } else { 0 };
             (open.sum, open.squares, open.count) = (0.0, 0.0, 0);
         }
-        if at.since(open.since).as_secs() >= ADOPT_DAYS * 86_400 {
+        if hours(at).saturating_sub(open.since_h) >= ADOPT_DAYS * 24 {
             *self = Self::default();
             return Step::Ended;
         }
@@ -413,12 +428,16 @@ impl Day {
                 let next = f32::from(*place) + (mean - f32::from(*place)) * share;
                 *place = next.clamp(-30_000.0, 30_000.0) as i16;
             }
-            self.seen += 1;
+            self.seen = self.seen.saturating_add(1);
             (self.hour, self.sum, self.count) = (hour, 0.0, 0);
         }
         self.sum += raw as f32;
         self.count += 1;
     }
+}
+
+fn hours(at: Timestamp) -> u32 {
+    u32::try_from(at.as_millis() / 3_600_000).unwrap_or(0)
 }
 
 fn step_of(raw: f64, deviation: f64) -> f64 {

@@ -22,7 +22,7 @@ pub use methods::{InvalidParameter, Judgement, Method, MethodDetector, MethodNam
 pub use mix::MixDetector;
 pub use operation::Operation;
 pub use rate::{RateConfig, RateDetector};
-pub use scope::{Peers, Scope, joint_evidence, scope};
+pub use scope::{Peers, Scope, scope};
 pub use selector::{Budget, Finding, SelectorDetectors, Watched};
 pub use series::{SeriesConfig, SeriesDetector, SeriesScore};
 pub use spending::Spending;

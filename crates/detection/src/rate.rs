@@ -102,20 +102,9 @@ impl RateDetector {
     }
 
     /// How much better it explains the latest samples that (almost) all are bad, as a likelihood
-    /// ratio from where it explains them best, 1 or more. For evidence of several detectors taken
-    /// together; by itself it promises nothing.
+    /// ratio from where it explains them best, 1 or more. It promises nothing.
     pub fn evidence(&self) -> f64 {
         if self.is_open() { 1e9 } else { self.sums.evidence(ALTERNATIVES - 1).max(1.0) }
-    }
-
-    /// Begins a change that evidence from elsewhere made sure, at the sample from which (almost) all
-    /// are bad; `None` while one is open, or when nothing here speaks for it.
-    pub fn begin(&mut self, config: &RateConfig) -> Option<Change> {
-        if self.is_open() || self.sums.evidence(ALTERNATIVES - 1) <= 1.0 {
-            return None;
-        }
-        let learned = (self.bad + self.good) as u64;
-        Some(self.open_at(self.sums.onset_of(ALTERNATIVES - 1), learned, config))
     }
 
     /// Takes an open change as settled: what is usual stays what it was before, and another change

@@ -62,10 +62,3 @@ pub const fn scope(page: Peers, elsewhere: Peers, environment: bool) -> Option<S
         (false, _) => Some(Scope::Selector),
     }
 }
-
-/// Evidence that a whole page broke: each selector either broke or did not, with even odds, so that
-/// those which still work do not outvote those that do not. `each` are likelihood ratios for "broke"
-/// of selectors that are independent while all is well.
-pub fn joint_evidence(each: impl Iterator<Item = f64>) -> f64 {
-    each.map(|ratio| 0.5 + 0.5 * ratio).product()
-}

@@ -119,11 +119,6 @@ impl Budget {
             startup: self.startup / Watched::SHARERS,
         }
     }
-
-    /// All of it, for evidence of several detectors taken together.
-    pub const fn whole(self) -> Spending {
-        Spending { per_day: self.per_day, startup: self.startup }
-    }
 }
 
 /// What a detector of a selector concludes.
@@ -335,8 +330,8 @@ impl SelectorDetectors {
         }
     }
 
-    /// Evidence that it broke, to be taken together with that of others
-    /// ([`joint_evidence`](crate::joint_evidence)).
+    /// Evidence that it broke, as a likelihood ratio of the latest operations, 1 or more; to say whether
+    /// others of its page fail too.
     pub fn evidence(&self) -> f64 {
         if self.worked { self.errors.evidence() } else { 1.0 }
     }
@@ -344,18 +339,6 @@ impl SelectorDetectors {
     /// Operations that put it to the test, since it first worked.
     pub const fn tested(&self) -> u64 {
         self.errors.seen().0
-    }
-
-    /// Begins the changes that joint evidence made sure; nothing when none is under way here.
-    pub fn begin(&mut self, found: &mut Vec<Finding>) {
-        let config = RateConfig::default();
-        let two =
-            [(Watched::Errors, &mut self.errors), (Watched::ZeroMatches, &mut self.zero_matches)];
-        for (watched, detector) in two {
-            if let Some(change) = detector.begin(&config) {
-                found.push(Finding { watched, step: Step::Began(change) });
-            }
-        }
     }
 
     /// The strategy that gained, while a change of the mix is open.

@@ -114,10 +114,6 @@ impl Sums {
         self.page[of]
     }
 
-    pub(crate) fn onset_of(&self, of: usize) -> Onset {
-        self.onset[of]
-    }
-
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -13,6 +13,7 @@ pub(super) fn run(_workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         | Bench::Rollup(Options { json })
         | Bench::Store(StoreOptions { json, large: _ })
         | Bench::Alerting(Options { json })
+        | Bench::Detection(Options { json })
         | Bench::Delivery(Options { json })
         | Bench::Report(Options { json }) => *json,
         Bench::Storm(_) | Bench::ReportChild(_) => false,

@@ -12,6 +12,8 @@ mod delivery;
 #[path = "delivery_elsewhere.rs"]
 mod delivery;
 #[cfg(feature = "bench")]
+mod detection;
+#[cfg(feature = "bench")]
 mod discard;
 #[cfg(feature = "bench")]
 mod figures;
@@ -65,6 +67,8 @@ pub(crate) enum Bench {
     Store(StoreOptions),
     /// What evaluating alert rules costs an event, and what they hold of a selector.
     Alerting(Options),
+    /// What detectors cost an operation and hold of a selector, beside a window with a threshold.
+    Detection(Options),
     /// How long an alert takes to its receiver, and what becomes of 100,000 alerts at once.
     Delivery(Options),
     /// Reports of 10 million events: time, memory, size, and whether what they say of changes is so.

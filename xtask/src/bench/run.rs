@@ -1,5 +1,7 @@
 use super::figures::Figures;
-use super::{Bench, alerting, concurrent, delivery, overhead, record, report, rollup, store};
+use super::{
+    Bench, alerting, concurrent, delivery, detection, overhead, record, report, rollup, store,
+};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Rollup(options) => (rollup::run()?, options.json),
         Bench::Store(options) => (store::run(options.large)?, options.json),
         Bench::Alerting(options) => (alerting::run()?, options.json),
+        Bench::Detection(options) => (detection::run()?, options.json),
         Bench::Delivery(options) => (delivery::run()?, options.json),
         Bench::Report(options) => (report::run()?, options.json),
         Bench::ReportChild(child) => {

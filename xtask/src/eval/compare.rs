@@ -92,7 +92,9 @@ impl Comparison {
             .collect();
         event.timing = Timing {
             resolution: stored.timing.total,
-            strategies: event.attempts.iter().map(|attempt| attempt.duration).sum(),
+            strategies: (!event.attempts.is_empty())
+                .then(|| event.attempts.iter().map(|attempt| attempt.duration).sum())
+                .flatten(),
             total: stored.timing.total,
         };
         event.quality = Quality {

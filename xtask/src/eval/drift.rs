@@ -1,7 +1,7 @@
 use super::compare::Comparison;
 use super::rows::{self, Label, Row};
 use super::summary::{LabelFigures, Summary};
-use super::witness::Witness;
+use super::witness::{Fate, Witness};
 use crate::corpora;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use telemetry_runtime::alerting::Profile;
 use telemetry_runtime::collector::BackPressure;
 use telemetry_runtime::integration::Instrumented;
 use telemetry_runtime::interfaces::{Query, VerifyLevel};
@@ -31,6 +32,17 @@ pub(crate) struct Arguments {
     /// Visits of the old and then of the new page
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     visits: u32,
+    /// Let 3 % of the operations fail for the environment's sake, and 10 % meet a page that rightly
+    /// lacks the element
+    #[arg(long)]
+    noise: bool,
+    /// Raise alerts by detectors without thresholds, with this budget of false alarms a day, instead
+    /// of by rules
+    #[arg(long, value_name = "A_DAY", num_args = 0..=1, default_missing_value = "0.1")]
+    detect: Option<f64>,
+    /// Seed of the noise
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Keep the store here instead of removing it; the folder must be absent or empty
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -38,6 +50,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// Share of operations that fail for the environment's sake, with `--noise`.
+const ENVIRONMENT: f64 = 0.03;
+/// Share of operations on pages that rightly lack the element, with `--noise`.
+const ABSENT: f64 = 0.1;
 
 /// When each row's selector was first used on the new page, and what was raised.
 struct Played {
@@ -71,6 +88,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     config.storage.path = path.clone();
     config.collector.back_pressure = BackPressure::BlockMs(60_000);
     config.alerting.log = false;
+    if let Some(a_day) = arguments.detect {
+        config.alerting.profile = Profile::None;
+        config.alerting.detection.false_alarms_per_day = a_day;
+    }
     // Samples of the process would be facts that no witness saw.
     config.collector.sample_process = false;
     let raised = Arc::new(Mutex::new(Vec::new()));
@@ -81,7 +102,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         })
         .start()?;
     let engine = telemetry.observe(Witness::default());
-    let (names, not_applying) = play(&engine, &rows, &pages, arguments.visits)?;
+    let (names, not_applying) = play(&engine, &rows, &pages, arguments)?;
     let ended = telemetry.shutdown(LIMIT);
     ensure!(ended.failures.is_empty(), "the path did not end in order: {:?}", ended.failures);
     let ledger = telemetry.ledger();
@@ -114,6 +135,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         applying: played.applying(),
         not_applying: played.reasons(),
         alerts_by_rule: played.by_rule(),
+        told_apart: played.told_apart(),
         wall_s: started.elapsed().as_secs_f64(),
     };
     summary.print(arguments.json)?;
@@ -139,7 +161,7 @@ fn play(
     engine: &Instrumented<Witness, telemetry_runtime::collector::Collector>,
     rows: &[Row],
     pages: &std::path::Path,
-    visits: u32,
+    arguments: &Arguments,
 ) -> Result<(Names, Vec<(usize, String)>)> {
     let pairs = rows::by_pair(rows);
     let bar = ProgressBar::new(pairs.len() as u64).with_style(
@@ -147,6 +169,7 @@ fn play(
             .context("a constant template")?,
     );
     let mut names = Names::new();
+    let mut rng = arguments.noise.then(|| fastrand::Rng::with_seed(arguments.seed));
     let mut not_applying = Vec::new();
     for pair in pairs {
         let first = &rows[pair[0]];
@@ -164,15 +187,17 @@ fn play(
         }
         let new: Document = rows::page(pages, &first.new)?;
         for (page, url) in [(&old, &first.old_url), (&new, &first.new_url)] {
-            for visit in 0..visits {
+            let unknown = || format!("https://{}/", first.site);
+            for visit in 0..arguments.visits {
                 let place = PageContext {
                     session: SessionId::new(format!("visit-{visit}")).ok(),
-                    url: url.as_deref().map(Into::into),
+                    url: Some(url.clone().unwrap_or_else(unknown).into()),
                     ..PageContext::default()
                 };
                 let context = engine.enter(&place);
                 engine.engine().enter(&place);
                 for selector in &selectors {
+                    engine.engine().decide(fate(rng.as_mut()));
                     engine.resolve(page, Some(context), selector);
                 }
             }
@@ -183,7 +208,48 @@ fn play(
     Ok((names, not_applying))
 }
 
+fn fate(rng: Option<&mut fastrand::Rng>) -> Fate {
+    match rng.map(fastrand::Rng::f64) {
+        Some(draw) if draw < ENVIRONMENT => Fate::Environment,
+        Some(draw) if draw < ENVIRONMENT + ABSENT => Fate::Absent,
+        _ => Fate::AsItIs,
+    }
+}
+
 impl Played {
+    /// Pairs of pages that were redesigned (two selectors or more broke, and half of them) or on which
+    /// one selector of three or more drifted, and how many of them the last alert about them tells
+    /// apart. Pairs between are left out.
+    fn told_apart(&self) -> (usize, usize) {
+        let mut pairs: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        for at in self.names.keys() {
+            let row = &self.rows[*at];
+            pairs.entry((&row.old, &row.new)).or_default().push(*at);
+        }
+        let (mut right, mut all) = (0, 0);
+        for members in pairs.values() {
+            let broken = members.iter().filter(|at| self.rows[**at].label == Label::Broken).count();
+            let redesigned = match (broken, members.len()) {
+                (2.., all) if broken * 2 >= all => true,
+                (1, 3..) => false,
+                _ => continue,
+            };
+            all += 1;
+            let own = |it: &&AlertTransition| {
+                it.alert.state == AlertState::Firing
+                    && members.iter().any(|at| self.names[at] == it.alert.selector.as_str())
+            };
+            let last = self.transitions.iter().rev().find(own);
+            let scope = last.and_then(|it| it.alert.labels.get("scope")).map(String::as_str);
+            right += usize::from(match scope {
+                Some("page" | "site") => redesigned,
+                Some("selector") => !redesigned,
+                _ => false,
+            });
+        }
+        (right, all)
+    }
+
     fn figures(&self, label: Label, events: &[Event]) -> LabelFigures {
         let mut figures = LabelFigures::new(label.name());
         let fired: HashMap<&str, &AlertTransition> = self

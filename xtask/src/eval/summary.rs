@@ -26,6 +26,8 @@ pub(crate) struct Summary {
     pub(crate) not_applying: BTreeMap<String, usize>,
     /// Alerts that fired, by rule.
     pub(crate) alerts_by_rule: BTreeMap<String, usize>,
+    /// Pairs whose redesign was told from the drift of one selector, and all pairs with either.
+    pub(crate) told_apart: (usize, usize),
     /// Seconds from the first page to the last figure.
     pub(crate) wall_s: f64,
 }
@@ -109,6 +111,8 @@ impl Summary {
         for (rule, alerts) in &self.alerts_by_rule {
             println!("alerts of rule {rule}: {alerts}");
         }
+        let (right, all) = self.told_apart;
+        println!("redesigned pages told from single selectors: {right} of {all} pairs");
         println!("\n{} visits of each page, {:.1} s", self.visits, self.wall_s);
         Ok(())
     }

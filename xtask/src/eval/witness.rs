@@ -30,8 +30,20 @@ pub(crate) struct Witness {
     notes: Mutex<Notes>,
 }
 
+/// What happens to an operation, apart from what the page holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fate {
+    #[default]
+    AsItIs,
+    /// The page does not come.
+    Environment,
+    /// A page of the site that rightly lacks the element.
+    Absent,
+}
+
 #[derive(Debug, Default)]
 struct Notes {
+    fate: Fate,
     page: PageContext,
     /// Operations in the order they ended.
     executed: Vec<Executed>,
@@ -41,6 +53,11 @@ impl Witness {
     /// Notes where the following operations take place.
     pub(crate) fn enter(&self, page: &PageContext) {
         self.notes().page = page.clone();
+    }
+
+    /// Decides what happens to the next operation.
+    pub(crate) fn decide(&self, fate: Fate) {
+        self.notes().fate = fate;
     }
 
     pub(crate) fn executed(&self) -> Vec<Executed> {
@@ -80,11 +97,25 @@ impl SelectorEngine for Witness {
         attempts: &mut dyn AttemptObserver,
     ) -> Resolution<Vec<Found>> {
         let mut seen = Vec::new();
+        let fate = std::mem::take(&mut self.notes().fate);
+        let bare = (fate == Fate::Absent).then(|| Document::parse("<html><body></body></html>"));
+        let page = bare.as_ref().unwrap_or(page);
         let began = self.clock.utc();
-        let resolution = self.engine.resolve(page, selector, &mut |attempt: AttemptRecord| {
-            seen.push(attempt);
-            attempts.attempt(attempt);
-        });
+        let resolution = if fate == Fate::Environment {
+            Resolution {
+                outcome: Outcome::NavigationFailed,
+                found: None,
+                confidence: None,
+                elements: None,
+                validation_passed: None,
+                error: None,
+            }
+        } else {
+            self.engine.resolve(page, selector, &mut |attempt: AttemptRecord| {
+                seen.push(attempt);
+                attempts.attempt(attempt);
+            })
+        };
         let ended = self.clock.utc();
         let mut notes = self.notes();
         let page = notes.page.clone();

@@ -65,7 +65,6 @@ pub(super) struct Series {
     bad: VecDeque<EventId>,
     /// The last operation that says what is wrong, and the last one at all.
     scene: Option<Box<Event>>,
-    pub(super) last: Timestamp,
     /// Time by ticks at the last operation.
     pub(super) heard: Duration,
     pub(super) learning: bool,
@@ -81,7 +80,6 @@ impl Series {
             page: None,
             bad: VecDeque::new(),
             scene: None,
-            last: Timestamp::MIN,
             heard: Duration::ZERO,
             learning: false,
         }

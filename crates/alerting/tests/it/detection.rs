@@ -196,30 +196,6 @@ fn never_worked_is_told_from_stopped_working() {
 }
 
 #[test]
-fn selectors_that_begin_to_fail_together_are_found_before_any_would_be_alone() {
-    let operations = |selectors: usize| {
-        let mut scene = Scene::new();
-        let mut rng = fastrand::Rng::with_seed(3);
-        for visit in 0..40 {
-            for at in 0..selectors {
-                let absent = rng.f64() < 0.1;
-                let bad = visit >= 20 || absent;
-                let outcome = if bad { Outcome::NotFound } else { Outcome::Success };
-                scene.operation(&format!("shop.{at}"), outcome, None);
-            }
-            if !scene.fired().is_empty() {
-                return (visit, scene.fired().len());
-            }
-        }
-        (40, 0)
-    };
-    let (alone, _) = operations(1);
-    let (together, raised) = operations(5);
-    assert!((20..=22).contains(&together) && raised >= 4, "{together}, {raised} alerts");
-    assert!(alone > together, "{alone} visits alone");
-}
-
-#[test]
 fn a_blocked_site_is_no_fault_of_its_selectors() {
     let mut scene = Scene::new();
     for visit in 0..140 {

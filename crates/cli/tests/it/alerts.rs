@@ -1,9 +1,10 @@
 use crate::setup::{Place, events};
 use expect_test::expect;
 use serde_json::Value;
-use telemetry_runtime::interfaces::{StateChange, StateStore};
+use telemetry_runtime::interfaces::{Clock, StateChange, StateStore, SystemClock};
 use telemetry_runtime::models::{
-    Alert, AlertId, AlertState, Comparison, Evidence, LastGood, SelectorName, Severity, Signal,
+    Alert, AlertId, AlertSource, AlertState, Comparison, Evidence, LastGood, Resolution,
+    ResolutionMethod, SelectorName, Severity, Signal,
 };
 use telemetry_runtime::storage::SqliteState;
 
@@ -78,6 +79,34 @@ fn alerts_are_listed() {
     assert_eq!(ids(&["--state", "resolved"]), ["\"broken-2\""]);
     assert!(ids(&["--selector", "other.*"]).is_empty());
     assert!(ids(&["--severity", "critical"]).is_empty());
+}
+
+#[test]
+fn doctor_shows_what_detectors_promise_and_what_people_said_was_false() {
+    let place = Place::with_store();
+    place.write("telemetry.toml", "[alerting.detection]\nfalse_alarms_per_day = 0.1\n");
+    let now = SystemClock::new().utc();
+    let false_alarm = Resolution {
+        method: ResolutionMethod::FalsePositive,
+        at: now,
+        by: Some("ann".into()),
+        why: None,
+    };
+    let changes: Vec<_> = (0..8)
+        .map(|number| {
+            let mut it = alert(&format!("found-{number}"), AlertState::Closed, Severity::Low);
+            it.source = if number == 0 { AlertSource::Rule } else { AlertSource::Detector };
+            it.fired_at = Some(now);
+            it.handling.resolution = (number < 6).then(|| false_alarm.clone());
+            StateChange::put("alerts", it.id.as_str(), serde_json::to_string(&it).unwrap())
+        })
+        .collect();
+    SqliteState::open(&place.store()).unwrap().commit(&changes).unwrap();
+    place.run(&["doctor"]).code(0).shows(&[
+        "warn  detectors",
+        "promised at most 0.1 false alarms a day",
+        "7 raised in 30 days, 5 of them resolved as false_positive: 0.167 a day",
+    ]);
 }
 
 #[test]

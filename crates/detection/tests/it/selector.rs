@@ -2,7 +2,7 @@ use fastrand::Rng;
 use std::time::Duration;
 use telemetry_detection::{
     Budget, Finding, FrequencyDetector, MixDetector, Operation, Peers, Scope, SelectorDetectors,
-    Spending, Step, Watched, joint_evidence, scope,
+    Spending, Step, Watched, scope,
 };
 use telemetry_models::{Outcome, Timestamp};
 
@@ -160,13 +160,6 @@ fn scopes() {
     assert_eq!(scope(peers(2, 3), peers(0, 9), false), Some(Scope::Page));
     assert_eq!(scope(peers(3, 3), peers(8, 9), false), Some(Scope::Site));
     assert_eq!(scope(none, peers(1, 9), false), Some(Scope::Selector));
-}
-
-#[test]
-fn evidence_of_those_that_fail_is_not_outvoted() {
-    let three = joint_evidence([90.0, 90.0, 90.0].into_iter());
-    let three_of_ten = joint_evidence([[90.0; 3].as_slice(), &[1.0; 7]].concat().into_iter());
-    assert!((three - three_of_ten).abs() < 1e-9 * three && three > 5e4);
 }
 
 #[test]

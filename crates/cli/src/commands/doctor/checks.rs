@@ -7,7 +7,7 @@ use crate::state;
 use std::path::Path;
 use std::time::Duration;
 use telemetry_runtime::interfaces::{Ledger, Result, StoreStats, VerifyLevel};
-use telemetry_runtime::models::Timestamp;
+use telemetry_runtime::models::{Alert, AlertSource, ResolutionMethod, Timestamp};
 use telemetry_runtime::storage::Store;
 use telemetry_runtime::storage::disk::{Disk, OsDisk};
 
@@ -15,6 +15,8 @@ use telemetry_runtime::storage::disk::{Disk, OsDisk};
 const LOCK: &str = "LOCK";
 /// Clocks of different machines rarely differ by more.
 const SKEW: Duration = Duration::from_secs(300);
+/// Alerts of detectors are counted back so far.
+const DETECTED_WITHIN: Duration = Duration::from_secs(30 * 86_400);
 /// Producers whose ledgers get a line of their own when something is odd.
 const LISTED: usize = 10;
 
@@ -22,9 +24,11 @@ const LISTED: usize = 10;
 pub(super) fn all(global: &Global) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     let now = settings::now();
+    let mut promised = 0.0;
     let path = match Settings::load(global) {
         Ok(settings) => {
             checks.push(configuration(&settings));
+            promised = settings.config.alerting.detection.false_alarms_per_day;
             settings.config.storage.path
         }
         Err(error) => {
@@ -42,6 +46,9 @@ pub(super) fn all(global: &Global) -> Result<Vec<Check>> {
     }
     if path.is_dir() {
         alerts(&path, &mut checks);
+        if promised > 0.0 {
+            detectors(&path, promised, now, &mut checks);
+        }
     }
     Ok(checks)
 }
@@ -254,6 +261,37 @@ fn name(ledger: &Ledger) -> String {
     let run = ledger.run.as_ref().map_or("-", |run| run.as_str());
     let producer = ledger.producer.as_ref().map_or("-", |producer| producer.as_str());
     format!("run {run}, producer {producer}")
+}
+
+/// What the detectors may raise falsely, and what people said was false.
+fn detectors(store: &Path, promised: f64, now: Timestamp, checks: &mut Vec<Check>) {
+    // What is wrong with the book is told by the line about alerts.
+    let Ok(Some(book)) = state::book(store) else { return };
+    let Ok(alerts) = book.list(&telemetry_runtime::alerting::AlertFilter::default()) else {
+        return;
+    };
+    let recent = |alert: &&Alert| {
+        alert.source == AlertSource::Detector
+            && alert.fired_at.is_some_and(|at| now.since(at) < DETECTED_WITHIN)
+    };
+    let raised: Vec<_> = alerts.iter().filter(recent).collect();
+    let said_false = |alert: &&&Alert| {
+        let resolution = alert.handling.resolution.as_ref();
+        resolution.is_some_and(|it| it.method == ResolutionMethod::FalsePositive)
+    };
+    let wrong = raised.iter().filter(said_false).count() as f64;
+    let days = DETECTED_WITHIN.as_secs_f64() / 86_400.0;
+    let found = format!(
+        "promised at most {promised} false alarms a day over all selectors (and 0.012 once for each \
+         new one); {} raised in {days:.0} days, {wrong} of them resolved as false_positive: {:.3} a day",
+        raised.len(),
+        wrong / days
+    );
+    checks.push(if wrong > promised * days + 1.0 {
+        Check::warn("detectors", found, "lower `alerting.detection.false_alarms_per_day`")
+    } else {
+        Check::ok("detectors", found)
+    });
 }
 
 /// Alerts, and notifications on their way.
