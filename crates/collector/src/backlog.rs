@@ -37,6 +37,11 @@ impl Backlog {
         self.memory.is_empty() && self.spool.as_ref().is_none_or(Spool::is_empty)
     }
 
+    /// Whether nothing waits in memory.
+    pub(crate) fn is_in_files(&self) -> bool {
+        self.memory.is_empty()
+    }
+
     /// Waiting events: of this producer, and of earlier ones.
     pub(crate) fn waiting(&self) -> (u64, u64) {
         let (ours, earlier) = self.spool.as_ref().map_or((0, 0), Spool::waiting);

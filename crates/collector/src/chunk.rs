@@ -95,6 +95,7 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cold::Excerpt;
     use std::sync::Arc;
     use telemetry_models::OperationKind;
 
@@ -121,7 +122,7 @@ mod tests {
             let record = Record::new(0, 0, 0, None, OperationKind::Resolution);
             let cold = at % 3 == 0;
             if cold {
-                let attributes = vec![(at.to_string().into(), "".into())];
+                let attributes = vec![(at.to_string().into(), Excerpt::new("", 1))];
                 chunk.push_cold(at, Box::new(Cold { attributes, ..Cold::default() }));
             }
             let last = chunk.push(at, &record, &End { at: at as u64, cold, sampling: 0 });

@@ -13,25 +13,58 @@ pub(crate) struct Cold {
     /// Attempts after the inline ones, in order.
     pub(crate) attempts: Vec<AttemptRecord>,
     pub(crate) correlation: Option<CorrelationId>,
-    pub(crate) attributes: Vec<(Box<str>, Box<str>)>,
+    pub(crate) attributes: Vec<(Box<str>, Excerpt)>,
     pub(crate) facts: Facts,
 }
 
 #[derive(Debug)]
 pub(crate) struct ColdError {
-    pub(crate) kind: Box<str>,
-    pub(crate) message: Box<str>,
+    pub(crate) kind: Excerpt,
+    pub(crate) message: Excerpt,
 }
 
 /// Longest error message that is kept, in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 4_096;
 
-/// The text up to `limit` bytes, cut at a character boundary.
-pub(crate) fn shorten(text: &str, limit: usize) -> &str {
-    if text.len() <= limit {
-        return text;
+/// Longest kind of error that is kept, in bytes.
+pub(crate) const KIND_BYTES: usize = 128;
+
+/// How much more of a text is taken along until its secrets are masked.
+const MARGIN: usize = 1_024;
+
+/// A text that may be too long to keep. Cut at once, a secret across the cut would not be known for
+/// one any more; so some more of it is taken along, and cut off once secrets are masked.
+#[derive(Debug)]
+pub(crate) struct Excerpt {
+    text: Box<str>,
+    limit: usize,
+    /// Whether the text goes on.
+    cut: bool,
+}
+
+impl Excerpt {
+    /// What is needed of a text of which `limit` bytes are kept.
+    pub(crate) fn new(text: &str, limit: usize) -> Self {
+        let taken = shorten(text, limit + MARGIN);
+        Self { text: taken.into(), limit, cut: taken.len() < text.len() }
     }
-    let mut end = limit;
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Of the text without secrets, what is kept. The end of a text that went on may be the
+    /// beginning of a secret, which nothing tells: as much as was taken along goes.
+    pub(crate) fn keep<'a>(&self, masked: &'a str) -> &'a str {
+        let whole = if self.cut { masked.len().saturating_sub(MARGIN) } else { masked.len() };
+        let kept = shorten(masked, whole.min(self.limit));
+        if kept.trim().is_empty() && !masked.trim().is_empty() { "[cut]" } else { kept }
+    }
+}
+
+/// The text up to `limit` bytes, cut at a character boundary.
+fn shorten(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

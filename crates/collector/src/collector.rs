@@ -215,14 +215,14 @@ impl Collector {
             return OperationSpan::new(0, Record::new(0, 0, selector.0, None, operation), None);
         }
         let engine = shared.registry.engine_cached(shared.id, engine);
-        let page = page.map(|page| page.0);
-        let mut record = Record::new(shared.time.raw(), engine, selector.0, page, operation);
-        let mut cold = None;
+        let mut page = page.map(|page| page.0);
+        let (mut bits, mut cold) = (0, None);
         if correlation::is_any() {
-            let (bits, rest) = correlation::inherited();
-            record.set_correlation(bits);
-            cold = rest;
+            let inherited = correlation::inherited(page, shared);
+            (bits, cold, page) = (inherited.bits, inherited.cold, inherited.page);
         }
+        let mut record = Record::new(shared.time.raw(), engine, selector.0, page, operation);
+        record.set_correlation(bits);
         OperationSpan::new(shared.id, record, cold)
     }
 
@@ -245,7 +245,10 @@ impl Collector {
         operation: OperationKind,
     ) -> Tally {
         let engine = self.shared.registry.engine_cached(self.shared.id, engine);
-        let page = page.map(|page| page.0);
+        let mut page = page.map(|page| page.0);
+        if correlation::is_any() {
+            page = correlation::inherited(page, &self.shared).page;
+        }
         let key = Key { engine, selector: selector.0, page, operation };
         Tally::new(Arc::clone(&self.shared), key)
     }
@@ -329,6 +332,12 @@ impl Collector {
     /// What the store or the spool said last, while they do not take events.
     pub fn trouble(&self) -> Option<String> {
         self.shared.counts.waiting().trouble
+    }
+
+    /// Operations that were recorded without their page because its handle was older than 65,536
+    /// later pages; each bears the attribute `page.forgotten`.
+    pub fn pages_forgotten(&self) -> u64 {
+        self.shared.counts.pages_forgotten.load(Ordering::Relaxed)
     }
 
     /// Takes nothing more, processes what was taken, tells the consumers, flushes the store and

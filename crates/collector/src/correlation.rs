@@ -1,4 +1,5 @@
 use crate::cold::Cold;
+use crate::shared::Shared;
 use crate::{Collector, OperationSpan};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -9,7 +10,7 @@ use telemetry_models::{
 use tracing::Span;
 
 /// A piece of work of the observed program: whatever operation begins in it bears its correlation
-/// id, and its session if it has one. Pieces nest: operation within piece of work within session
+/// id, and its session if it has one (in the page context, which it gets if it has no page). Pieces nest: operation within piece of work within session
 /// within run.
 ///
 /// An operation belongs to it in one of two ways: it is started through the scope, which is a
@@ -17,7 +18,7 @@ use tracing::Span;
 /// on the thread ([`enter`](Self::enter), [`in_scope`](Self::in_scope)) or around a future
 /// ([`wrap`](Self::wrap)). [`OperationSpan::correlate`] goes over both.
 ///
-/// In `tracing` output it is a span of level `debug` and target `telemetry::session` with the
+/// In `tracing` output it is a span of level `info` and target `telemetry::session` with the
 /// fields `run`, `producer`, `session` and `correlation_id`, so that the program's own log lines
 /// say where they belong. Without a subscriber that wants it, it is nothing.
 ///
@@ -46,6 +47,7 @@ use tracing::Span;
 /// collector.flush(Duration::from_secs(5));
 /// let event = store.query(&Query::all())?.next().unwrap()?;
 /// assert_eq!(event.correlation_id.as_ref(), Some(product.correlation_id()));
+/// assert_eq!(event.page.unwrap().session.as_ref(), session.session_id());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -60,14 +62,29 @@ pub struct Scope {
 /// guards in the reverse order of their making.
 #[must_use = "the scope is left when the guard is dropped"]
 pub struct Entered<'a> {
-    before: Option<CorrelationId>,
+    before: Option<Current>,
     _log: tracing::span::Entered<'a>,
 }
 
 thread_local! {
     /// Whether there is anything in `CURRENT`: all that an operation outside any scope looks at.
     static ANY: Cell<bool> = const { Cell::new(false) };
-    static CURRENT: RefCell<Option<CorrelationId>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// What operations of a thread inherit.
+struct Current {
+    correlation: CorrelationId,
+    session: Option<SessionId>,
+    /// The page that was asked for last, and the one in this session that stands for it.
+    last: Option<LastPage>,
+}
+
+#[derive(Clone, Copy)]
+struct LastPage {
+    collector: u32,
+    given: Option<u32>,
+    page: u32,
 }
 
 impl Collector {
@@ -100,7 +117,7 @@ impl Collector {
 
     fn log(&self, parent: &Span, session: Option<&SessionId>, correlation: &CorrelationId) -> Span {
         // Nothing of this is computed unless a subscriber wants the span.
-        tracing::debug_span!(
+        tracing::info_span!(
             target: "telemetry::session", parent: parent, "work",
             run = %self.run(), producer = %self.producer(),
             session = session.map(|it| tracing::field::display(self.privacy().session(it))),
@@ -145,7 +162,11 @@ impl Scope {
     /// Makes operations of this thread belong to it, until the guard is dropped. Not across an
     /// `.await`: see [`wrap`](Self::wrap).
     pub fn enter(&self) -> Entered<'_> {
-        let before = CURRENT.replace(Some(self.correlation.clone()));
+        let before = CURRENT.replace(Some(Current {
+            correlation: self.correlation.clone(),
+            session: self.session.clone(),
+            last: None,
+        }));
         ANY.set(true);
         Entered { before, _log: self.log.enter() }
     }
@@ -201,9 +222,9 @@ impl SelectorObserver for Scope {
         page: Option<PageHandle>,
         operation: OperationKind,
     ) -> OperationSpan {
-        let mut span = self.collector.span(engine, selector, page, operation);
-        span.correlate(&self.correlation);
-        span
+        // Whatever the thread is in, it is this scope that counts.
+        let _entered = self.enter();
+        self.collector.span(engine, selector, page, operation)
     }
 }
 
@@ -222,16 +243,53 @@ pub(crate) fn is_any() -> bool {
     ANY.get()
 }
 
-/// What ties an operation to the scope its thread is in: the bits of the scope's id, 0 for none, or a
-/// cold part with an id that is not made of bits.
+/// What ties an operation to the scope its thread is in.
+pub(crate) struct Inherited {
+    /// The bits of the scope's id; 0 for none.
+    pub(crate) bits: u128,
+    /// With an id that is not made of bits.
+    pub(crate) cold: Option<Box<Cold>>,
+    /// The page, in the scope's session.
+    pub(crate) page: Option<u32>,
+}
+
+/// What an operation on this page inherits.
 #[cold]
 #[inline(never)]
-pub(crate) fn inherited() -> (u128, Option<Box<Cold>>) {
-    CURRENT.with_borrow(|current| match current {
-        None => (0, None),
-        Some(id) => match id.as_u128() {
-            Some(bits) if bits != 0 => (bits, None),
-            _ => (0, Some(Box::new(Cold { correlation: Some(id.clone()), ..Cold::default() }))),
-        },
+pub(crate) fn inherited(page: Option<u32>, shared: &Shared) -> Inherited {
+    CURRENT.with_borrow_mut(|current| {
+        let Some(current) = current else { return Inherited { bits: 0, cold: None, page } };
+        let page = page_in_session(current, page, shared);
+        match current.correlation.as_u128() {
+            Some(bits) if bits != 0 => Inherited { bits, cold: None, page },
+            _ => {
+                let correlation = Some(current.correlation.clone());
+                let cold = Some(Box::new(Cold { correlation, ..Cold::default() }));
+                Inherited { bits: 0, cold, page }
+            }
+        }
     })
+}
+
+/// The page with the scope's session, unless it has one. Looked up once for each page.
+fn page_in_session(current: &mut Current, given: Option<u32>, shared: &Shared) -> Option<u32> {
+    let Some(session) = &current.session else { return given };
+    if let Some(last) = current.last
+        && (last.collector, last.given) == (shared.id, given)
+        && shared.registry.keeps_page(last.page)
+    {
+        return Some(last.page);
+    }
+    let context = match given {
+        None => PageContext::default(),
+        // A page that was forgotten stays forgotten, so that it is counted.
+        Some(handle) => match shared.registry.page_context(handle) {
+            Some(context) if context.session.is_none() => (*context).clone(),
+            _ => return given,
+        },
+    };
+    let session = Some(shared.privacy.session(session));
+    let page = shared.registry.page(PageContext { session, ..context });
+    current.last = Some(LastPage { collector: shared.id, given, page });
+    Some(page)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Diagnostics {
     refused: Quiet,
     dropped: Quiet,
     known: BTreeMap<DropReason, u64>,
+    forgotten: Quiet,
+    forgotten_known: u64,
 }
 
 /// Says something, then holds its tongue for a while.
@@ -73,6 +75,8 @@ impl Diagnostics {
             tracing::warn!(
                 target: "telemetry::collector",
                 run = %shared.run, producer = %shared.producer,
+                event = %event.id,
+                correlation_id = event.correlation_id.as_ref().map(tracing::field::display),
                 selector = %event.selector, %invalid, held_back,
                 "TEL-003 an event was refused"
             );
@@ -86,6 +90,22 @@ impl Diagnostics {
             run = %shared.run, producer = %shared.producer, consumer, reason,
             "TEL-005 a consumer failed"
         );
+    }
+
+    /// Says how many events came without the page they were recorded with.
+    pub(crate) fn pages(&mut self, shared: &Shared) {
+        let now = shared.counts.pages_forgotten.load(std::sync::atomic::Ordering::Relaxed);
+        if now == self.forgotten_known
+            || self.forgotten.may_speak(shared.time.monotonic()).is_none()
+        {
+            return;
+        }
+        tracing::warn!(
+            target: "telemetry::collector",
+            run = %shared.run, producer = %shared.producer, events = now - self.forgotten_known,
+            "TEL-002 events lost their page: its handle is older than 65536 later pages; ask for it again"
+        );
+        self.forgotten_known = now;
     }
 
     /// Says what was given up since the last time it said so.

@@ -11,6 +11,7 @@
 //! | drift | `quality.drift_detected` |
 //! | stack | `error.stack` |
 
+use crate::cold::Excerpt;
 use crate::privacy::Privacy;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +24,12 @@ pub(crate) struct Facts {
     pub(crate) validate: Option<Duration>,
     pub(crate) act: Option<Duration>,
     pub(crate) retries: Option<u32>,
-    pub(crate) components: Vec<(Box<str>, Confidence)>,
+    pub(crate) components: Vec<(Excerpt, Confidence)>,
     pub(crate) dom_operations: Option<u32>,
     pub(crate) network_requests: Option<u32>,
-    pub(crate) snapshot: Option<Box<str>>,
+    pub(crate) snapshot: Option<Excerpt>,
     pub(crate) drift: Option<bool>,
-    pub(crate) stack: Option<Box<str>>,
+    pub(crate) stack: Option<Excerpt>,
 }
 
 /// Longest stack that is kept, in bytes.
@@ -60,11 +61,7 @@ impl Facts {
         if let Some(error) = &mut event.error {
             error.retry_attempts = retries.take();
             error.recovery_successful = recovered.then_some(true);
-            error.stack = self.stack.map(|stack| {
-                let mut stack = Arc::from(stack);
-                privacy.text(&mut stack);
-                stack
-            });
+            error.stack = self.stack.map(|stack| privacy.excerpt(&stack));
         }
         let mut keep = |key: &str, value: String| {
             let (key, value) = privacy
@@ -81,10 +78,11 @@ impl Facts {
             keep("retries", retries.to_string());
         }
         for (component, value) in self.components {
+            let component = privacy.excerpt(&component);
             keep(&format!("confidence.{component}"), value.get().to_string());
         }
         if let Some(snapshot) = self.snapshot {
-            keep("snapshot", snapshot.into());
+            event.attributes.insert("snapshot".into(), privacy.excerpt(&snapshot));
         }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Counts {
     fates: Mutex<Fates>,
     /// Operations that were recorded in no shard: windows of tallies, and what came too late.
     outside: AtomicU64,
+    /// Events whose page was forgotten before they came.
+    pub(crate) pages_forgotten: AtomicU64,
     watch: Mutex<Watch>,
     /// When the store was given what it works on, in nanoseconds of the monotonic clock plus one;
     /// 0 while it is idle.

@@ -154,6 +154,7 @@ impl Pipeline {
         self.last_tick = self.shared.time.monotonic();
         self.shared.counts.is_losing(self.last_tick);
         self.diagnostics.losses(&self.shared);
+        self.diagnostics.pages(&self.shared);
         self.resolver.sample_process(&self.shared);
         let now = self.shared.time.utc();
         self.consumers.tick(now, &self.diagnostics, &self.shared);

@@ -8,6 +8,7 @@ pub use config::{KeySource, PrivacyConfig, Pseudonymous};
 pub use key::{EnvironmentKey, FileKey};
 pub use pseudonym::Pseudonyms;
 
+use crate::cold::Excerpt;
 use crate::{Redaction, url_template};
 use pseudonym::Substitutes;
 use std::borrow::Cow;
@@ -193,6 +194,19 @@ impl Privacy {
         match (self.redaction.text(key), self.redaction.text(value)) {
             (Cow::Borrowed(_), Cow::Borrowed(_)) => None,
             (key, value) => Some((key.into(), value.into())),
+        }
+    }
+
+    /// What is kept of a text that may be too long, without secrets.
+    pub(crate) fn excerpt(&self, excerpt: &Excerpt) -> Arc<str> {
+        excerpt.keep(&self.redaction.text(excerpt.text())).into()
+    }
+
+    /// An attribute's key and what is kept of its value, without secrets.
+    pub(crate) fn long_attribute(&self, key: &str, value: &Excerpt) -> (Arc<str>, Arc<str>) {
+        match self.attribute(key, value.text()) {
+            Some((key, masked)) => (key, value.keep(&masked).into()),
+            None => (key.into(), value.keep(value.text()).into()),
         }
     }
 

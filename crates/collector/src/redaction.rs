@@ -6,6 +6,7 @@ mod blocks;
 mod card;
 mod edits;
 mod email;
+mod links;
 mod template;
 mod token;
 mod url;
@@ -86,24 +87,7 @@ impl Redaction {
     }
 
     fn urls<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !text.contains("://") {
-            return Cow::Borrowed(text);
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(colon) = rest.find("://") {
-            let scheme = rest[..colon]
-                .rfind(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '-' | '.'))
-                .map_or(0, |at| at + rest[at..].chars().next().map_or(1, char::len_utf8));
-            let end = rest[colon..]
-                .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`'))
-                .map_or(rest.len(), |at| colon + at);
-            out.push_str(&rest[..scheme]);
-            out.push_str(&redact_url(&rest[scheme..end], &self.keep_query));
-            rest = &rest[end..];
-        }
-        out.push_str(rest);
-        Cow::Owned(out)
+        links::mask(text, &self.keep_query)
     }
 }
 

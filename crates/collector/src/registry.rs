@@ -76,7 +76,7 @@ impl LastEngine {
     }
 }
 
-/// Pages that are remembered. An operation that outlives so many later pages loses its context.
+/// Pages that are remembered. A handle older than so many later pages stands for nothing any more.
 const PAGES_KEPT: usize = 65_536;
 
 impl Registry {
@@ -103,12 +103,16 @@ impl Registry {
     }
 
     pub(crate) fn page(&self, page: PageContext) -> u32 {
-        if let Some(handle) = self.pages.read().by_content.get(&page) {
-            return *handle;
+        // One that would soon be forgotten gets another handle, and so another while.
+        let known = |pages: &Pages| {
+            pages.by_content.get(&page).copied().filter(|handle| self.keeps_page(*handle))
+        };
+        if let Some(handle) = known(&self.pages.read()) {
+            return handle;
         }
         let mut pages = self.pages.write();
-        if let Some(handle) = pages.by_content.get(&page) {
-            return *handle;
+        if let Some(handle) = known(&pages) {
+            return handle;
         }
         let handle = pages.next;
         // The highest value stands for "no page" in a record.
@@ -120,7 +124,9 @@ impl Registry {
         while pages.by_handle.len() > PAGES_KEPT {
             let oldest = pages.oldest;
             pages.oldest = if oldest == u32::MAX - 1 { 0 } else { oldest + 1 };
-            if let Some(forgotten) = pages.by_handle.remove(&oldest) {
+            if let Some(forgotten) = pages.by_handle.remove(&oldest)
+                && pages.by_content.get(&forgotten) == Some(&oldest)
+            {
                 pages.by_content.remove(&forgotten);
             }
         }

@@ -7,12 +7,16 @@ use crate::shared::Shared;
 use crate::tally::Key;
 use crate::time::Anchor;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use telemetry_interfaces::AttemptRecord;
 use telemetry_models::{
     Attempt, AttemptOutcome, CorrelationId, ErrorInfo, Event, EventIds, OperationKind, Outcome,
     Quality, SelectorDefinition, StrategyKind, Timestamp, Timing,
 };
+
+/// The attribute of an event whose page was too many pages ago.
+const FORGOTTEN: &str = "page.forgotten";
 
 /// Turns records into events: handles become what they stand for, clock readings become times.
 #[derive(Debug)]
@@ -65,6 +69,7 @@ impl Resolver {
         event.correlation_id = record.correlation().map(CorrelationId::from_u128);
         event.attempts = record.attempts().map(|it| attempt(it, &definition)).collect();
         event.page = record.page().and_then(|page| self.reader.page(page, &shared.registry));
+        let forgotten = record.page().is_some() && event.page.is_none();
         event.engine = self.engine(record.engine(), shared);
         event.run = Some(shared.run.clone());
         event.producer = Some(shared.producer.clone());
@@ -90,6 +95,10 @@ impl Resolver {
         // Probes run once the caller has its result: what they take is not the operation's.
         if event.attempts.iter().any(|it| it.shadow.is_some()) {
             event.timing.total = event.timing.resolution.or(event.timing.total);
+        }
+        if forgotten {
+            shared.counts.pages_forgotten.fetch_add(1, Ordering::Relaxed);
+            event.attributes.insert(FORGOTTEN.into(), "true".into());
         }
         set_aside(&mut event);
         Some(event)
@@ -176,17 +185,13 @@ fn add_cold(
         event.correlation_id = Some(id);
     }
     event.error = cold.error.map(|error| {
-        let message = Some(error.message.into());
-        let mut error = ErrorInfo { kind: error.kind.into(), message, ..ErrorInfo::default() };
-        privacy.error(&mut error);
-        error
+        let message = Some(privacy.excerpt(&error.message));
+        ErrorInfo { kind: privacy.excerpt(&error.kind), message, ..ErrorInfo::default() }
     });
     event.attributes = cold
         .attributes
         .into_iter()
-        .map(|(key, value)| {
-            privacy.attribute(&key, &value).unwrap_or_else(|| (key.into(), value.into()))
-        })
+        .map(|(key, value)| privacy.long_attribute(&key, &value))
         .collect();
     cold.facts
 }

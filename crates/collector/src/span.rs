@@ -1,4 +1,4 @@
-use crate::cold::{Cold, ColdError, MESSAGE_BYTES, shorten};
+use crate::cold::{Cold, ColdError, Excerpt, KIND_BYTES, MESSAGE_BYTES};
 use crate::facts::{Facts, STACK_BYTES};
 use crate::record::Record;
 use crate::shard;
@@ -39,7 +39,7 @@ impl OperationSpan {
 
     /// Adds an attribute. The same key given twice keeps the later value.
     pub fn attribute(&mut self, key: &str, value: &str) {
-        let pair = (key.into(), shorten(value, MESSAGE_BYTES).into());
+        let pair = (key.into(), Excerpt::new(value, MESSAGE_BYTES));
         self.cold().attributes.push(pair);
     }
 
@@ -91,8 +91,8 @@ impl OperationObserver for OperationSpan {
 
     fn error(&mut self, kind: &str, message: &str) {
         let error = ColdError {
-            kind: shorten(kind, 128).into(),
-            message: shorten(message, MESSAGE_BYTES).into(),
+            kind: Excerpt::new(kind, KIND_BYTES),
+            message: Excerpt::new(message, MESSAGE_BYTES),
         };
         self.cold().error = Some(error);
     }
@@ -111,7 +111,7 @@ impl OperationObserver for OperationSpan {
 
     fn confidence_component(&mut self, component: &str, value: Confidence) {
         if let Some(facts) = self.facts() {
-            facts.components.push((shorten(component, 128).into(), value));
+            facts.components.push((Excerpt::new(component, KIND_BYTES), value));
         }
     }
 
@@ -129,7 +129,7 @@ impl OperationObserver for OperationSpan {
 
     fn snapshot(&mut self, reference: &str) {
         if let Some(facts) = self.facts() {
-            facts.snapshot = Some(shorten(reference, MESSAGE_BYTES).into());
+            facts.snapshot = Some(Excerpt::new(reference, MESSAGE_BYTES));
         }
     }
 
@@ -141,7 +141,7 @@ impl OperationObserver for OperationSpan {
 
     fn stack(&mut self, stack: &str) {
         if let Some(facts) = self.facts() {
-            facts.stack = Some(shorten(stack, STACK_BYTES).into());
+            facts.stack = Some(Excerpt::new(stack, STACK_BYTES));
         }
     }
 

@@ -407,7 +407,8 @@ impl Writer {
         let (rest, trouble) = self.backlog.keep(events);
         match trouble {
             Some(error) => self.report_spool(&error),
-            None => self.spool_trouble = None,
+            None if self.backlog.is_in_files() => self.spool_trouble = None,
+            None => {}
         }
         rest
     }

@@ -36,6 +36,69 @@ fn urls_lose_what_may_be_secret() {
     check("about:blank", "about:blank");
     check("file:///srv/pages/1.html", "file:///srv/pages/1.html");
     check("//shop.test/a", "//shop.test/a");
+    check("https://shop.test/a%3Ftoken%3Dplanted", "https://shop.test/a%3FREDACTED");
+    check("javascript:alert('planted')", "javascript:REDACTED");
+    check("DATA:text/html,secret", "data:text/html,REDACTED");
+    check("  Data:text/plain,secret", "data:text/plain,REDACTED");
+    check("https:\\\\u:p@shop.test\\x", "https:\\\\shop.test\\x");
+    check("https:/u:p@shop.test/x", "https:/shop.test/x");
+    check("HTTPS:////u:p@shop.test/x", "HTTPS:////shop.test/x");
+    check("\\\\u:p@shop.test/x", "\\\\shop.test/x");
+    check("blob:https://u:p@shop.test/1", "blob:https://shop.test/1");
+    check("view-source:https:/u:p@shop.test/1?x=s", "view-source:https:/shop.test/1?x=REDACTED");
+}
+
+#[test]
+fn no_parameter_that_signs_is_kept() {
+    for name in [
+        "x-oss-security-token",
+        "security-token",
+        "x-cos-security-token",
+        "x-obs-security-token",
+        "X-Goog-Security-Token",
+        "x-ms-signature",
+        "q-ak",
+        "auth_key",
+        "sign",
+        "__gda__",
+        "URLPrefix",
+        "token",
+        "Signature",
+        "%53ignature",
+        "X-Amz-Credential",
+    ] {
+        let url =
+            redact_url(&format!("https://h.test/?{name}=planted"), &[name.into()]).into_owned();
+        assert!(!url.contains("planted"), "{name}: {url}");
+    }
+}
+
+#[test]
+fn urls_within_kept_parameters_are_redacted() {
+    let check = |value: &str, expected: &str| {
+        let keep = ["next".into(), "page".into()];
+        let url = format!("https://shop.test/?next={value}&page=2");
+        let once = redact_url(&url, &keep).into_owned();
+        assert_eq!(once, format!("https://shop.test/?next={expected}&page=2"));
+        assert_eq!(redact_url(&once, &keep), once, "a second time changes something");
+    };
+    check("2", "2");
+    check("/p/7", "/p/7");
+    check("https://u:s@h.test/?Signature=s", "https://h.test/?Signature=REDACTED");
+    check(
+        "https%3A%2F%2Fu%3As%40h.test%2Ff%3FX-Amz-Signature%3Ds%26page%3D3",
+        "https%3A%2F%2Fh.test%2Ff%3FX-Amz-Signature%3DREDACTED%26page%3D3",
+    );
+    check(
+        "https%253A%252F%252Fh.test%252F%253Fsig%253Ds",
+        "https%253A%252F%252Fh.test%252F%253Fsig%253DREDACTED",
+    );
+    check("%2Flogin%3Fcode%3Ds", "%2Flogin%3Fcode%3DREDACTED");
+    let deep = (0..8).fold("https://u:s@h.test".to_owned(), |url, _| {
+        format!("https://h.test/?next={}", url.replace('%', "%25").replace('?', "%3F"))
+    });
+    let deep = redact_url(&deep, &["next".into()]).into_owned();
+    assert!(!deep.contains("u:s@"), "{deep}");
 }
 
 #[test]
@@ -75,6 +138,22 @@ fn urls_within_texts_are_redacted() {
         "GET <https://a.test/x?k=REDACTED> failed; é see ws://b.test/ now",
     );
     unchanged("no url");
+    text("see //me:pw@h.test/x now", "see //h.test/x now");
+    text("see /login?code=p1&state=p2 now", "see /login?code=REDACTED&state=REDACTED now");
+    text("href=\"login?code=p\"", "href=\"login?code=REDACTED\"");
+    text("GET /api/7?session=p HTTP/1.1", "GET /api/7?session=REDACTED HTTP/1.1");
+    text("at 'https://h.test/?q=it's&x=p'.", "at 'https://h.test/?q=REDACTED&x=REDACTED'.");
+    text("at 'https://h.test/?q=it's p&x=p'", "at 'https://h.test/?q=REDACTED&x=REDACTED'");
+    text("'https://h.test/?q=1' = 'b'", "'https://h.test/?q=REDACTED' = 'b'");
+    text("connect postgres://u:pla'nted@db/x", "connect postgres://db/x");
+    text(
+        "{\"url\":\"https:\\/\\/me:pw@h.test\\/x?k=p\",\"n\":1}",
+        "{\"url\":\"https:\\/\\/h.test\\/x?k=REDACTED\",\"n\":1}",
+    );
+    text("\\\"https://h.test/?k=p\\\" x", "\\\"https://h.test/?k=REDACTED\\\" x");
+    for kept in ["//a[@href='/p?id=']", "a[href*='/p?id=']", "// me@ x", "really? a=b", "a // b"] {
+        unchanged(kept);
+    }
 }
 
 #[test]
@@ -208,6 +287,12 @@ fn hostile_texts_take_linear_time() {
         "%40",
         "://",
         "a://",
+        "//a@",
+        ":\\/\\/",
+        "/a?b=",
+        "?a=",
+        "'https://h/?q= ",
+        "?a=%2F%3Fa%3D",
         "password=",
         "password:(",
         "token=",

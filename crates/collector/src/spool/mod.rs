@@ -28,6 +28,8 @@ use telemetry_models::{Event, ProducerId, RunId, json};
 const FORMAT: &str = "telemetry-spool";
 const VERSION: u32 = 1;
 const SUFFIX: &str = ".jsonl";
+/// How the name of a file ends that cannot be read and was set aside.
+const UNREADABLE: &str = "unreadable";
 const LOCK: &str = "LOCK";
 const LARGEST_FILE: u64 = 8 << 20;
 const SMALLEST_FILE: u64 = 16 << 10;
@@ -52,6 +54,9 @@ pub(crate) struct Spool {
     state_kept: bool,
     /// Replayed files that go once the state says so.
     replayed: Vec<PathBuf>,
+    /// Bytes of files that were set aside because they cannot be read. They are in the directory and
+    /// count towards the limit until somebody takes them away.
+    unreadable: u64,
     /// Whether an event found no room. A smaller one behind it might, but what is lost is the
     /// newest; until a file goes, nothing is taken.
     full: bool,
@@ -97,6 +102,7 @@ impl Spool {
             state: State::default(),
             state_kept: false,
             replayed: Vec::new(),
+            unreadable: 0,
             full: false,
             lost: 0,
         }
@@ -123,7 +129,7 @@ impl Spool {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.end).sum()
+        self.files.iter().map(|file| file.end).sum::<u64>() + self.unreadable
     }
 
     /// Appends as many events as there is room for; how many, and why not more.
@@ -333,8 +339,15 @@ impl Spool {
     /// Finds the files of earlier processes.
     fn load(&mut self) -> io::Result<()> {
         let mut numbers = Vec::new();
+        let mut aside: u64 = 0;
         for entry in std::fs::read_dir(&self.dir)? {
-            let name = entry?.file_name();
+            let entry = entry?;
+            let name = entry.file_name();
+            if Path::new(&name).extension().is_some_and(|it| it == UNREADABLE) {
+                self.unreadable += entry.metadata()?.len();
+                let number = Path::new(&name).file_stem().and_then(|it| it.to_str()?.parse().ok());
+                aside = aside.max(number.filter(|it| *it < u64::MAX / 2).unwrap_or(0));
+            }
             let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse().ok());
             numbers.extend(number.filter(|number: &u64| *number < u64::MAX));
         }
@@ -342,7 +355,8 @@ impl Spool {
         self.files.clear();
         self.state = State::read(&self.dir);
         self.state_kept = self.state != State::default();
-        self.next_number = numbers.last().map_or(1, |last| last + 1).max(self.state.file);
+        self.next_number =
+            numbers.last().map_or(1, |last| last + 1).max(self.state.file).max(aside + 1);
         for number in numbers {
             let path = self.path(number);
             let from = if number == self.state.file { self.state.offset } else { 0 };
@@ -444,7 +458,8 @@ impl Spool {
         let Some(front) = self.take_front() else { return };
         let path = self.path(front.number);
         self.report("a spool file cannot be read and is set aside", &path, error);
-        if let Err(error) = std::fs::rename(&path, path.with_extension("unreadable")) {
+        self.unreadable += std::fs::metadata(&path).map_or(front.end, |it| it.len());
+        if let Err(error) = std::fs::rename(&path, path.with_extension(UNREADABLE)) {
             self.report("a spool file cannot be renamed", &path, &error);
         }
     }

@@ -56,6 +56,62 @@ fn a_page_gets_the_session_and_a_foreign_id_is_kept_as_it_is() {
     assert_eq!(event.page.as_ref().unwrap().session.as_ref(), work.session_id());
 }
 
+/// An engine that knows nothing of scopes, handles or sessions: it names its page itself.
+fn deep_in_an_engine(collector: &Collector, url: Option<&str>) {
+    let price = collector.selector(&definition("shop.price", &[]));
+    let page = url.map(|url| collector.page(&PageContext::at(url)));
+    collector.span("", price, page, KIND).finish(Outcome::Success);
+}
+
+#[test]
+fn operations_deep_in_an_engine_bear_the_session_of_the_scope_they_are_in() {
+    let bench = Bench::new(CollectorConfig::default());
+    let session = |name: &str| SessionId::new(name).unwrap();
+    let (one, two) =
+        (bench.collector.session(&session("one")), bench.collector.session(&session("two")));
+    let both = || {
+        deep_in_an_engine(&bench.collector, Some("https://shop.test/"));
+        deep_in_an_engine(&bench.collector, None);
+    };
+    one.work().in_scope(|| {
+        both();
+        two.in_scope(both);
+        both();
+        // A page that names its session keeps it.
+        let page =
+            PageContext { session: Some(session("own")), ..PageContext::at("https://a.test/") };
+        let page = bench.collector.page(&page);
+        bench.collector.span("", bench.price, Some(page), KIND).finish(Outcome::Success);
+        // A scope without a session has none to give.
+        bench.collector.work().in_scope(|| deep_in_an_engine(&bench.collector, None));
+    });
+    both();
+    two.start("", bench.price, None, KIND).finish(Outcome::Success);
+    let seen: Vec<_> = bench
+        .events()
+        .iter()
+        .map(|event| {
+            let page = event.page.as_deref();
+            let session = page.and_then(|page| page.session.as_ref()).map(|it| it.to_string());
+            (session.unwrap_or_default(), page.is_some_and(|page| page.url.is_some()))
+        })
+        .collect();
+    let expected = [
+        ("one", true),
+        ("one", false),
+        ("two", true),
+        ("two", false),
+        ("one", true),
+        ("one", false),
+        ("own", true),
+        ("", false),
+        ("", true),
+        ("", false),
+        ("two", false),
+    ];
+    assert_eq!(seen, expected.map(|(session, url)| (session.to_owned(), url)));
+}
+
 #[test]
 fn a_future_carries_its_scope_and_leaves_none_behind() {
     let bench = Bench::new(CollectorConfig::default());
@@ -98,7 +154,7 @@ fn log_output_says_run_session_and_correlation_id_without_secrets() {
         .collect();
     assert_eq!(spans.len(), 2);
     for (span, scope) in spans.iter().zip([&session, &work]) {
-        assert_eq!(span.level, Level::DEBUG);
+        assert_eq!(span.level, Level::INFO);
         assert_eq!(span.fields["correlation_id"], scope.correlation_id().to_string());
         assert!(span.fields["session"].starts_with("session-"), "{span:?}");
         assert_eq!(span.fields["session"], spans[0].fields["session"]);
@@ -115,9 +171,10 @@ fn the_pipeline_tells_start_losses_refusals_and_end_once_each() {
         .start(store.clone())
         .unwrap();
     let price = collector.selector(&definition("shop.price", &[]));
+    let work = collector.work();
     for _ in 0..50 {
         // Refused: an error without a word for it.
-        let mut span = collector.span("", price, None, KIND);
+        let mut span = work.start("", price, None, KIND);
         span.error(" ", "something");
         span.finish(Outcome::Timeout);
         collector.span("", price, None, KIND).finish(Outcome::NotFound);
@@ -127,8 +184,11 @@ fn the_pipeline_tells_start_losses_refusals_and_end_once_each() {
     let lines = log::about(run);
     let with = |word: &str| lines.iter().filter(|line| line.text().contains(word)).count();
     assert_eq!((with("recording begins"), with("recording ends"), with("TEL-003")), (1, 1, 1));
+    let refusal = lines.iter().find(|line| line.text().contains("TEL-003")).unwrap();
+    assert!(refusal.fields["event"].len() > 8, "{refusal:?}");
+    assert_eq!(refusal.fields["correlation_id"], work.correlation_id().to_string());
     assert!(with("dropped=50") == 1, "{lines:#?}");
     // Nothing at all for an operation: the recording path is silent at every level.
-    assert!(lines.len() <= 6, "{lines:#?}");
+    assert!(lines.len() <= 7, "{lines:#?}");
     assert_eq!(store.query(&Query::all()).unwrap().count(), 50);
 }

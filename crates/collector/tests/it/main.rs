@@ -6,6 +6,7 @@ mod consumers;
 mod correlation;
 mod degradation;
 mod detail;
+mod endings;
 mod ledger;
 mod log;
 mod meaning;

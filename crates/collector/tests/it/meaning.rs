@@ -308,3 +308,37 @@ fn a_span_tells_how_long_it_has_run() {
         span.finish(Outcome::Success);
     }
 }
+
+/// Nearly as many pages as are remembered.
+const MANY: usize = 60_000;
+
+#[test]
+fn a_page_asked_for_again_stays_and_one_that_is_forgotten_is_counted() {
+    let bench = Bench::new(CollectorConfig::default());
+    let page = |url: &str| bench.collector.page(&PageContext::at(url));
+    let op = |page| {
+        bench
+            .collector
+            .span("", bench.price, Some(page), OperationKind::Resolution)
+            .finish(Outcome::Success)
+    };
+    let stays = page("https://shop.test/dashboard");
+    page("https://shop.test/home");
+    for at in 0..MANY {
+        page(&format!("https://shop.test/p/{at}"));
+    }
+    // Known for long, and asked for again: it begins anew.
+    let home = page("https://shop.test/home");
+    for at in 0..MANY / 2 {
+        page(&format!("https://shop.test/q/{at}"));
+    }
+    op(home);
+    op(stays);
+    let events = bench.events();
+    let url = events[0].page.as_ref().and_then(|page| page.url.clone());
+    assert_eq!(url.as_deref(), Some("https://shop.test/home"));
+    assert!(!events[0].attributes.contains_key("page.forgotten"));
+    assert_eq!(events[1].page, None);
+    assert_eq!(events[1].attributes.get("page.forgotten").map(|it| &**it), Some("true"));
+    assert_eq!(bench.collector.pages_forgotten(), 1);
+}

@@ -7,8 +7,8 @@ use telemetry_interfaces::{
     Result, SelectorObserver,
 };
 use telemetry_models::{
-    AttemptOutcome, CorrelationId, Event, OperationKind, Outcome, PageContext, SessionId,
-    Timestamp, json,
+    AttemptOutcome, Confidence, CorrelationId, Event, OperationKind, Outcome, PageContext,
+    SessionId, StrategyKind, Timestamp, json,
 };
 
 struct Fixed;
@@ -120,8 +120,69 @@ fn nothing_is_removed_when_that_is_asked_for() {
     assert_eq!(event.error.as_ref().unwrap().message.as_deref(), Some("password=hunter2"));
 }
 
+/// A secret of a known form that says where it was planted.
+fn planted(place: &str) -> String {
+    format!("ghp_planted{place}0123456789abcdefghij")
+}
+
+/// An operation with a secret in every field that an engine can fill.
+fn plant(collector: &Collector) {
+    let definition = crate::support::definition(
+        &format!("shop.title {}", planted("name")),
+        &[
+            (StrategyKind::Css, &format!("a[title='{}']", planted("strategy"))),
+            (StrategyKind::new(&planted("kind")), "b"),
+        ],
+    );
+    let title = collector.selector(&definition);
+    let mut page = PageContext::at(&format!(
+        "https://u:planted1@shop.test/{}?a=planted2&{}=1#planted3",
+        planted("path"),
+        planted("parameter")
+    ));
+    page.url_template = Some(format!("https://u:planted4@shop.test/{{n}}?{}", planted("t")).into());
+    page.title = Some(planted("title").into());
+    page.user_agent = Some(planted("agent").into());
+    page.tab = Some(planted("tab").into());
+    page.session = Some(SessionId::new(planted("session")).unwrap());
+    let page = collector.page(&page);
+    let session = collector.session(&SessionId::new(planted("scope")).unwrap());
+    let work = session.work_as(CorrelationId::new(&planted("correlation")).unwrap());
+    let _entered = work.enter();
+    let mut span =
+        collector.start(&planted("engine"), title, Some(page), OperationKind::Resolution);
+    span.attempt(AttemptRecord::new(1, AttemptOutcome::Error));
+    span.error(&planted("error"), &format!("password=planted5 {}", planted("message")));
+    span.stack(&format!("at {}\nBearer planted6planted7", planted("stack")));
+    span.snapshot(&format!("https://u:planted8@snapshots.test/?k={}", planted("snapshot")));
+    span.attribute(&planted("key"), &planted("value"));
+    span.attribute("password", "planted9");
+    span.confidence_component(&planted("component"), Confidence::saturating(0.5).unwrap());
+    span.finish(Outcome::Timeout);
+    // Without a page: the scope's session alone.
+    collector.start("", title, None, OperationKind::Resolution).finish(Outcome::NotFound);
+}
+
+/// Looks for what was planted in every file below; how many bytes were looked at.
+fn look_through(folder: &std::path::Path) -> usize {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            bytes += look_through(&path);
+            continue;
+        }
+        let content = std::fs::read(&path).unwrap();
+        bytes += content.len();
+        let text = String::from_utf8_lossy(&content);
+        let found = text.find("planted").map(|at| text[at..].chars().take(60).collect::<String>());
+        assert_eq!(found, None, "in {}", path.display());
+    }
+    bytes
+}
+
 #[test]
-fn what_waits_in_the_spool_holds_no_secret_either() {
+fn secrets_planted_in_every_field_are_in_no_file_of_the_spool() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Flaky::default());
     store.down.store(true, Ordering::SeqCst);
@@ -129,19 +190,85 @@ fn what_waits_in_the_spool_holds_no_secret_either() {
         spool_dir: Some(folder.path().join("spool")),
         ..CollectorConfig::default()
     };
-    let collector = Collector::builder(config).start(store).unwrap();
-    let title = collector.selector(&crate::support::definition("shop.title", &[]));
-    let page = collector.page(&PageContext::at("https://u:planted1@shop.test/?a=planted2"));
-    let mut span = collector.start("", title, Some(page), OperationKind::Resolution);
-    span.error("login", "password=planted3");
-    span.finish(Outcome::Timeout);
+    let builder = Collector::builder(config)
+        .run(planted("run").parse().unwrap())
+        .producer(planted("producer").parse().unwrap());
+    let collector = builder.start(store.clone()).unwrap();
+    plant(&collector);
     collector.flush(LIMIT);
-    assert_eq!(collector.ledger().spooled, 1);
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder.path().join("spool")).unwrap() {
-        let content = std::fs::read(entry.unwrap().path()).unwrap();
-        bytes += content.len();
-        assert!(!String::from_utf8_lossy(&content).contains("planted"));
+    assert_eq!((collector.ledger().spooled, collector.ledger().dropped_total()), (2, 0));
+    assert!(look_through(folder.path()) > 1_000);
+
+    // What the store then gets is the same.
+    store.down.store(false, Ordering::SeqCst);
+    assert!(collector.flush(LIMIT).complete);
+    for event in store.query(&Query::all()).unwrap() {
+        let text = json::to_string(&event.unwrap());
+        assert!(!text.contains("planted"), "{text}");
     }
-    assert!(bytes > 100, "{bytes} bytes");
+}
+
+/// A secret that begins just before the place where a text is cut is masked or gone, whichever
+/// field it is in and wherever exactly the cut is.
+#[test]
+fn a_secret_across_the_end_of_what_is_kept_does_not_leak_its_beginning() {
+    const SECRETS: [&str; 6] = [
+        "ghp_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
+        "ann.smith.private@mail-server.example.test",
+        "4111 1111 1111 1111",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlF",
+        "https://ann:hunter2@shop.test/?q=private-words",
+        "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+    ];
+    let bench = Bench::new(CollectorConfig::default());
+    let mut expected = 0;
+    for secret in SECRETS {
+        for part in 1..=4 {
+            // With and without more text than is taken along for masking.
+            for more in [0, 200, 4_000] {
+                let text = |limit: usize| {
+                    let before = "word ".repeat(limit / 5 + 1);
+                    let keep = limit - secret.len() * part / 5;
+                    format!("{} {secret} {}", &before[..keep - 1], "more ".repeat(more))
+                };
+                let mut span =
+                    bench.collector.span("", bench.price, None, OperationKind::Resolution);
+                span.error(&text(128), &text(4_096));
+                span.stack(&text(16_384));
+                span.attribute("note", &text(4_096));
+                span.snapshot(&text(4_096));
+                span.finish(Outcome::Timeout);
+                expected += 1;
+                // Where a cut for masking would be, in a text of masked secrets.
+                let dense = format!("{secret} then ").repeat(8_000 / secret.len());
+                let mut span =
+                    bench.collector.span("", bench.price, None, OperationKind::Resolution);
+                span.error("dense", &dense);
+                span.finish(Outcome::Timeout);
+                expected += 1;
+            }
+        }
+    }
+    let events = bench.events();
+    assert_eq!(events.len(), expected);
+    for event in events {
+        let error = event.error.as_ref().unwrap();
+        let fields = [
+            (Some(&error.kind), 128),
+            (error.message.as_ref(), 4_096),
+            (error.stack.as_ref(), 16_384),
+            (event.attributes.get("note"), 4_096),
+            (event.attributes.get("snapshot"), 4_096),
+        ];
+        for (text, limit) in fields {
+            let Some(text) = text else { continue };
+            assert!(text.len() <= limit, "{} bytes", text.len());
+            for secret in SECRETS {
+                let leak = &secret[..6];
+                let leaks = text.rfind(leak).filter(|_| !secret.starts_with("https"));
+                let url = text.contains("ann:") || text.contains("private");
+                assert!(leaks.is_none() && !url, "{leaks:?} of {}: {text}", text.len());
+            }
+        }
+    }
 }

@@ -233,6 +233,25 @@ fn one_collector_at_a_time_uses_a_spool() {
     assert_eq!(store.stats().unwrap().events, 20);
 }
 
+#[test]
+fn files_that_cannot_be_read_count_towards_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("00000001.unreadable"), vec![0; 60_000]).unwrap();
+    let bounded = CollectorConfig { spool_bytes: 65_536, ..config(folder.path()) };
+    let store = Arc::new(Flaky::default());
+    store.down.store(true, Ordering::SeqCst);
+    let collector = start(bounded, "a", &store);
+    record(&collector, 200);
+    collector.flush(LIMIT);
+    let health = collector.health();
+    assert_eq!(health.code, Some(Code::BufferOverflow));
+    let bytes: u64 =
+        fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().metadata().unwrap().len()).sum();
+    // The state and the lock are beside the limit.
+    assert!(bytes <= 65_536 + 4_096, "{bytes} bytes");
+    assert!(collector.ledger().spooled > 0 && collector.ledger().balances());
+}
+
 /// Many runs over one spool and a store that fails as it likes.
 fn restarts(seed: u64, times: u64, loses_answers: bool) {
     let folder = tempfile::tempdir().unwrap();
