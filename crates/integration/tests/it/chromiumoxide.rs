@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod browser;
+mod engine;
 mod relay;
 
 use crate::recording::{Recording, summary};

@@ -204,9 +204,11 @@ async fn polling_giving_up_and_an_unreached_page_are_told_apart() {
     );
 }
 
-/// One session's commands, by clients that differ in nothing but who listens.
+/// One session's commands, by clients that differ in nothing but who listens; `first` asks for the
+/// same alternatives in its own way.
 async fn script(
     client: impl thirtyfour::session::http::HttpClient,
+    first: impl AsyncFn(&WebDriver) -> WebElement,
     proxy: &Proxy,
     driver: &Chromedriver,
     site: &str,
@@ -221,6 +223,7 @@ async fn script(
     driver.current_url().await.unwrap();
     driver.find(By::XPath("//h1[")).await.unwrap_err();
     driver.query(By::Id("no")).or(By::Css("h1")).nowait().first().await.unwrap();
+    first(&driver).await.text().await.unwrap();
     driver.query(By::Css("td")).with_text("Glass").nowait().first().await.unwrap();
     driver.back().await.unwrap();
     driver.quit().await.unwrap();
@@ -232,15 +235,25 @@ async fn observing_puts_nothing_extra_on_the_wire() {
     let site = SiteServer::start().await.unwrap();
 
     let without = Proxy::start(driver.port());
-    script(http(), &without, &driver, &site.base_url()).await;
+    let first = async |driver: &WebDriver| {
+        let query = driver.query(By::Css("h2.title")).or(By::XPath("//main//h1"));
+        query.first().await.unwrap()
+    };
+    script(http(), first, &without, &driver, &site.base_url()).await;
 
     let with = Proxy::start(driver.port());
     let recording = Recording::start();
     let observed = ObservedHttpClient::new(http(), recording.collector.clone());
-    script(observed, &with, &driver, &site.base_url()).await;
+    let title = NamedQuery::new("shop.title", By::Css("h2.title")).unwrap();
+    let title = title.or(By::XPath("//main//h1"));
+    let first = {
+        let observed = observed.clone();
+        async move |driver: &WebDriver| observed.first(driver, &title).await.unwrap()
+    };
+    script(observed, first, &with, &driver, &site.base_url()).await;
 
     let plain = without.messages();
     assert!(plain.len() > 12, "{plain:#?}");
     assert_eq!(plain, with.messages());
-    assert_eq!(recording.events().len(), 8, "and every lookup was recorded");
+    assert_eq!(recording.events().len(), 9, "and every lookup was recorded");
 }

@@ -10,6 +10,8 @@ use std::thread::{self, JoinHandle};
 pub(crate) struct Message {
     pub(crate) method: String,
     pub(crate) path: String,
+    /// Header lines, in order.
+    pub(crate) headers: Vec<String>,
     pub(crate) body: String,
 }
 
@@ -53,7 +55,8 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far, in order, with ids replaced by their ordinal and `profile` by a word.
+    /// The requests so far, in order, with ids replaced by their ordinal, and the
+    /// profile and this proxy's address by a word.
     pub(crate) fn messages(&self) -> Vec<Message> {
         let seen = self.seen.lock().unwrap();
         let neutral = |text: &str| {
@@ -65,9 +68,16 @@ impl Proxy {
             .map(|message| Message {
                 method: message.method.clone(),
                 path: neutral(&message.path),
+                headers: message.headers.iter().map(|line| self.without_address(line)).collect(),
                 body: without_profile(&neutral(&message.body)),
             })
             .collect()
+    }
+}
+
+impl Proxy {
+    fn without_address(&self, line: &str) -> String {
+        line.replace(&self.address.to_string(), "<proxy>")
     }
 }
 
@@ -91,6 +101,7 @@ fn pass(client: TcpStream, driver: u16, seen: &Mutex<Seen>) -> io::Result<()> {
         let message = Message {
             method: words.next().unwrap().into(),
             path: words.next().unwrap().into(),
+            headers: request.headers(),
             body: String::from_utf8(request.body.clone()).unwrap(),
         };
         seen.lock().unwrap().messages.push(message);
@@ -133,6 +144,11 @@ impl HttpMessage {
         from.read_exact(&mut body)?;
         let first_line = str::from_utf8(&head).unwrap().lines().next().unwrap().to_owned();
         Ok(Some(Self { first_line, head, body }))
+    }
+
+    fn headers(&self) -> Vec<String> {
+        let lines = str::from_utf8(&self.head).unwrap().lines().skip(1);
+        lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
     fn bytes(&self) -> Vec<u8> {
