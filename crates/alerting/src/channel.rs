@@ -1,5 +1,5 @@
+use crate::message::fnv;
 use crate::outbox::Intent;
-use crate::post::fnv;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry_interfaces::{Code, Error, ErrorKind, Notification, Notifier, Receipt, Result};

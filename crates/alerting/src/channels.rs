@@ -59,6 +59,7 @@ pub fn channels(config: &AlertingConfig) -> Result<Vec<Channel>> {
         let channel = Channel::new(webhook::connect(webhook)?)
             .min_severity(webhook.min_severity)
             .limit(webhook.timeout + grace)
+            .style(Style::Machine)
             .shown(WEBHOOK_SHOWN);
         channels.push(channel);
     }

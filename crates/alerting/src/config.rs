@@ -1,4 +1,6 @@
-use crate::{ChannelsConfig, DeliveryConfig, DetectionConfig, Rule, duration_text, profile};
+use crate::{
+    ChannelsConfig, DeliveryConfig, DetectionConfig, Rule, SystemConfig, duration_text, profile,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,6 +25,8 @@ pub struct AlertingConfig {
     pub channels: ChannelsConfig,
     /// How alerts become messages.
     pub delivery: DeliveryConfig,
+    /// What the telemetry system says about itself.
+    pub system: SystemConfig,
     /// After an alert resolved, the same rule stays silent about the same selector for so long, at
     /// most 24 h; if the trouble is back by then, it fires then. By default 30 s, 5 min with the
     /// original profile.
@@ -45,6 +49,7 @@ impl Default for AlertingConfig {
             webhooks: Vec::new(),
             channels: ChannelsConfig::default(),
             delivery: DeliveryConfig::default(),
+            system: SystemConfig::default(),
             cooldown: None,
             max_series: 50_000,
             detection: DetectionConfig::default(),
@@ -173,6 +178,7 @@ impl AlertingConfig {
             return Err(invalid("channels", format!("two named {:?}", names[at]), "unique names"));
         }
         self.delivery.validate(&names)?;
+        self.system.validate()?;
         if let Some(cooldown) = self.cooldown.filter(|it| *it > Duration::from_secs(86_400)) {
             return Err(invalid("cooldown", duration_text::show(cooldown), "0s to 24h"));
         }

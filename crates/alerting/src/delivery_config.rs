@@ -15,9 +15,10 @@ pub struct DeliveryConfig {
     /// So long after its first alert a group is announced, 0 to 1 h.
     #[serde(with = "duration_text")]
     pub group_wait: Duration,
-    /// Further news of a busy group come at most so often, 0 to 24 h. A group begins with twice
-    /// `group_wait` and is told of less often as long as it stays busy. A critical newcomer in a
-    /// group that was not critical waits for `group_wait` only.
+    /// Further news of a busy group come at most so often, 0 to 24 h. A handful of alerts within a
+    /// few minutes is told as it comes; the more a group was told lately, the longer its news wait,
+    /// and the longer again as long as it stays busy. A critical newcomer in a group that was not
+    /// critical waits for `group_wait` only.
     #[serde(with = "duration_text")]
     pub group_interval: Duration,
     /// A group with open alerts is announced again after so long; 0 s for never.

@@ -1,14 +1,15 @@
 use crate::channel::{Channel, Delivery, RetryPolicy, deliver};
+use crate::message::Message;
 use crate::outbox::{
     ALERTS, CHANNELS, ChannelRecord, DEAD_LETTERS, GROUPS, Intent, OUTBOX, REQUESTS, learned_by,
 };
-use crate::post::{Look, Message, Post};
+use crate::post::{Look, Post};
 use crate::requests::{Requested, Requests};
 use crate::silence::{Silence, SilenceBook};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use telemetry_interfaces::{Clock, Learned, Notification, StateChange, StateStore};
 use telemetry_models::{Alert, AlertId, AlertState, AlertTransition, Timestamp};
@@ -16,13 +17,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Works taken together into one commit.
-const MAX_BATCH: usize = 256;
+const MAX_BATCH: usize = 1024;
 /// A state store that refused is asked again so often.
 const SAVE_AGAIN: Duration = Duration::from_secs(1);
 /// While something waits to be told, the time is looked at so often.
 const LOOK: Duration = Duration::from_millis(100);
 /// Silences are read so often.
 const SILENCES: Duration = Duration::from_secs(1);
+/// So many changes wait in memory for the dispatcher before the pipeline waits a moment for it.
+const HELD: usize = 4096;
 /// So many notifications wait in memory for a channel; further news wait in their groups.
 const QUEUE: usize = 64;
 
@@ -54,6 +57,9 @@ impl From<Delivery> for Work {
 pub(crate) struct Figures {
     /// Works handed over and not yet taken.
     pub(crate) waiting: AtomicU64,
+    /// Changes handed over and not yet taken.
+    held: Mutex<usize>,
+    room: Condvar,
     /// Notifications under way.
     pub(crate) under_way: AtomicU64,
     /// Notifications accepted.
@@ -67,6 +73,29 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// So many changes are about to be handed over.
+    pub(crate) fn hand_over(&self, changes: usize) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) += changes;
+    }
+
+    /// Whether no more than [`HELD`] wait; waits for that, at most for `limit`.
+    pub(crate) fn make_room(&self, limit: Duration) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if *held <= HELD || limit.is_zero() {
+            return *held <= HELD;
+        }
+        let waited = self.room.wait_timeout_while(held, limit, |held| *held > HELD);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn taken(&self, changes: usize) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = held.saturating_sub(changes);
+        if *held <= HELD {
+            self.room.notify_all();
+        }
+    }
+
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -150,6 +179,8 @@ impl Dispatcher {
             desk.plan();
             desk.save();
             desk.send();
+            // The channels live on this thread too: in a storm they must get a turn.
+            tokio::task::yield_now().await;
         }
         desk.save();
     }
@@ -183,6 +214,7 @@ impl Desk {
         match work {
             Work::Changes(changes) => {
                 self.figures().waiting.fetch_sub(1, Ordering::Relaxed);
+                self.figures().taken(changes.len());
                 for change in changes {
                     self.change(&change);
                 }
@@ -347,13 +379,12 @@ impl Desk {
         if self.unsaved.is_empty() {
             return;
         }
-        let changes: Vec<_> = self.unsaved.values().cloned().collect();
-        match self.dispatcher.state.commit(&changes) {
-            Ok(()) => self.unsaved.clear(),
-            Err(error) => {
-                tracing::warn!(%error, changes = changes.len(), "alert state not saved yet");
-                self.figures().set_trouble(format!("alert state not saved yet: {error}"));
-            }
+        let (rows, changes): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unsaved).into_iter().unzip();
+        if let Err(error) = self.dispatcher.state.commit(&changes) {
+            tracing::warn!(%error, changes = changes.len(), "alert state not saved yet");
+            self.figures().set_trouble(format!("alert state not saved yet: {error}"));
+            self.unsaved = rows.into_iter().zip(changes).collect();
         }
         self.figures().unsaved.store(self.unsaved.len() as u64, Ordering::Relaxed);
     }

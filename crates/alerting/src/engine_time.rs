@@ -39,7 +39,11 @@ impl EngineTime {
                 self.behind = if newest.since(at) > LATE { self.behind + 1 } else { 0 };
                 return;
             }
-            None => self.newest_line = line,
+            // Newer than the clock's last tick, it brings the time forward; older, it is an import.
+            None => {
+                let ahead = self.last_tick.map_or(Duration::ZERO, |tick| at.since(tick));
+                self.newest_line = line.saturating_add(ahead);
+            }
         }
         self.behind = 0;
         self.newest = Some(at);
@@ -107,6 +111,16 @@ mod tests {
         time.event(at(40));
         assert_eq!(time.shown(), at(40));
         assert_eq!(time.line(), at(1_000_030));
+    }
+
+    #[test]
+    fn the_first_event_brings_the_time_forward() {
+        let mut time = EngineTime::default();
+        time.tick(at(40));
+        time.event(at(50));
+        assert_eq!((time.line(), time.shown()), (at(50), at(50)));
+        time.tick(at(60));
+        assert_eq!((time.line(), time.shown()), (at(60), at(60)));
     }
 
     #[test]

@@ -32,7 +32,10 @@ pub(crate) fn explain(alert: &mut Alert, rule: &Rule, trail: &View<'_>, reading:
     alert.annotations =
         rule.annotations.iter().map(|(key, text)| (key.clone(), fill(text))).collect();
     let attempts = trail.scene().map_or(&[][..], |scene| &scene.attempts);
-    alert.likely_cause = cause(rule.signal, attempts);
+    alert.likely_cause = match rule.signal {
+        Signal::EnvironmentFaultRate => surroundings(trail),
+        signal => cause(signal, attempts),
+    };
     alert.suggestion = suggestion(alert, rule.signal, attempts);
 }
 
@@ -228,6 +231,23 @@ pub(crate) fn cause(signal: Signal, attempts: &[Attempt]) -> Option<String> {
         ));
     }
     None
+}
+
+/// What keeps the selector from being tried, when all faults are of one kind.
+fn surroundings(trail: &View<'_>) -> Option<String> {
+    let mut outcomes = trail.bad().iter().map(|bad| bad.outcome);
+    let first = outcomes.next()?;
+    if !outcomes.all(|outcome| outcome == first) {
+        return None;
+    }
+    let text = match first {
+        Outcome::Blocked => "the site has blocked this program",
+        Outcome::NavigationFailed => "the page cannot be loaded",
+        Outcome::TargetClosed => "the page, tab or browser was closed meanwhile",
+        Outcome::EngineError => "the engine itself fails",
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 pub(crate) fn suggestion(alert: &Alert, signal: Signal, attempts: &[Attempt]) -> Option<String> {

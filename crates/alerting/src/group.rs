@@ -5,6 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use telemetry_models::{AlertId, Severity, Timestamp};
 
+/// After so long half as many alerts count as told lately.
+const HALF_LIFE: Duration = Duration::from_secs(75);
+/// So many alerts told lately make news wait as long as the first did, twice as many twice as long.
+const UNHURRIED: f64 = 5.0;
+/// One telling makes the next wait at most so many times as long as the first did.
+const LONGEST_AT_ONCE: f64 = 30.0;
+
 /// What a channel was told of one group of alerts, and what it is still to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
@@ -14,6 +21,8 @@ pub(crate) struct Group {
     pub(crate) ready_at: Option<Timestamp>,
     pub(crate) told_at: Option<Timestamp>,
     pub(crate) spacing: Duration,
+    /// Alerts told lately: half as many after each [`HALF_LIFE`].
+    pub(crate) lately: f64,
     pub(crate) repeats: u32,
     /// Whether something critical is new.
     pub(crate) urgent: bool,
@@ -43,6 +52,8 @@ impl Entry {
 pub(crate) struct GroupRow {
     pub(crate) told_at: Option<Timestamp>,
     pub(crate) spacing_ms: u64,
+    #[serde(default)]
+    pub(crate) lately: f64,
     pub(crate) repeats: u32,
     pub(crate) told: BTreeMap<AlertId, Severity>,
 }
@@ -54,6 +65,7 @@ impl Group {
         (!told.is_empty()).then(|| GroupRow {
             told_at: self.told_at,
             spacing_ms: u64::try_from(self.spacing.as_millis()).unwrap_or(u64::MAX),
+            lately: self.lately,
             repeats: self.repeats,
             told,
         })
@@ -95,11 +107,22 @@ impl Group {
         self.told_at.is_none_or(rested) || (self.urgent && !self.entries.values().any(critical))
     }
 
-    /// Notes that the channel is told now: the busier, the less often.
-    pub(crate) fn told(&mut self, now: Timestamp, first: Duration, longest: Duration) {
-        let quiet =
-            self.told_at.is_none_or(|told| now.since(told) >= longest.max(self.spacing * 2));
-        self.spacing = if quiet { first * 2 } else { self.spacing * 2 }.min(longest);
+    /// Notes that the channel is told of so many alerts now. The more it was told lately, the longer
+    /// further news wait: ten alerts in a few minutes are told as they come, hundreds are not, and a
+    /// group that stays busy is told of less and less often.
+    pub(crate) fn told(
+        &mut self,
+        now: Timestamp,
+        alerts: usize,
+        first: Duration,
+        longest: Duration,
+    ) {
+        let passed = self.told_at.map_or(Duration::MAX, |told| now.since(told));
+        let half_lives = passed.as_secs_f64() / HALF_LIFE.min(longest).as_secs_f64().max(1e-3);
+        self.lately = self.lately * (-half_lives).exp2() + alerts as f64;
+        let spacing = first.mul_f64((self.lately / UNHURRIED).min(LONGEST_AT_ONCE));
+        let busy = self.lately > 2.0 * UNHURRIED && passed < self.spacing.saturating_mul(4);
+        self.spacing = if busy { spacing.max(self.spacing * 2) } else { spacing }.min(longest);
         self.told_at = Some(now);
         self.ready_at = None;
         self.urgent = false;

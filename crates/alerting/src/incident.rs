@@ -1,19 +1,22 @@
 use crate::member::Member;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry_models::{AlertId, Severity, Signal, Timestamp};
 
-/// Sites on which many selectors fail together.
+/// Sites, and pages of one URL template, on which many selectors fail together.
 #[derive(Debug)]
 pub(crate) struct Incidents {
     selectors: u32,
     within: Duration,
-    sites: HashMap<Arc<str>, Site>,
+    places: HashMap<Place, Failing>,
 }
 
+/// A site, or its pages of one URL template.
+type Place = (Arc<str>, Option<Arc<str>>);
+
 #[derive(Debug, Default)]
-struct Site {
+struct Failing {
     open: BTreeMap<AlertId, (Arc<str>, Timestamp)>,
     incident: Option<Arc<str>>,
 }
@@ -30,46 +33,55 @@ fn is_failure(member: &Member) -> bool {
     )
 }
 
+/// Where an alert may be part of an incident, the narrower place first.
+fn places(member: &Member) -> impl Iterator<Item = Place> + '_ {
+    let template = member.template.as_ref().filter(|_| {
+        // What cannot be loaded says nothing about a template.
+        member.signal != Signal::EnvironmentFaultRate
+    });
+    let narrow = template.map(|template| Some(Arc::clone(template)));
+    let site = member.site.iter();
+    site.flat_map(move |site| {
+        narrow.clone().into_iter().chain([None]).map(|template| (Arc::clone(site), template))
+    })
+}
+
 impl Incidents {
     pub(crate) fn new(selectors: u32, within: Duration) -> Self {
-        Self { selectors, within, sites: HashMap::new() }
+        Self { selectors, within, places: HashMap::new() }
     }
 
-    /// Takes an alert's change. Whether an incident began with it: alerts of the site that were not
-    /// announced yet belong to it then.
+    /// Takes an alert's change. Whether an incident began with it: alerts of the place that were
+    /// not announced yet belong to it then.
     pub(crate) fn note(&mut self, member: &Member) -> bool {
-        let (Some(site), true) = (&member.site, self.selectors > 0 && is_failure(member)) else {
+        if self.selectors == 0 || !is_failure(member) {
             return false;
-        };
-        let at = self.sites.entry(Arc::clone(site)).or_default();
-        if !member.open {
-            at.open.remove(&member.id);
-            if at.open.is_empty() {
-                self.sites.remove(site);
+        }
+        let (mut begins, mut narrow): (bool, Vec<AlertId>) = (false, Vec::new());
+        for place in places(member) {
+            // One incident says enough: what is part of one counts for no other.
+            let named = begins || self.of(member).is_some();
+            let at = self.places.entry(place.clone()).or_default();
+            let known = at.incident.is_some();
+            if !member.open || (named && !known) {
+                at.open.remove(&member.id);
+            } else {
+                at.open.insert(member.id.clone(), (member.selector.shared(), member.fired_at));
             }
-            return false;
+            at.open.retain(|id, _| !narrow.contains(id));
+            if at.open.is_empty() {
+                self.places.remove(&place);
+            } else if member.open
+                && !named
+                && !known
+                && at.is_many(member.fired_at, self.within, self.selectors as usize)
+            {
+                at.incident = Some(name(&place, member).into());
+                narrow = at.open.keys().cloned().collect();
+                begins = true;
+            }
         }
-        at.open.insert(member.id.clone(), (member.selector.shared(), member.fired_at));
-        if at.incident.is_some() {
-            return false;
-        }
-        let near = |fired: Timestamp| {
-            fired.since(member.fired_at).max(member.fired_at.since(fired)) <= self.within
-        };
-        let mut names: Vec<&str> =
-            at.open.values().filter(|(_, fired)| near(*fired)).map(|(name, _)| &**name).collect();
-        names.sort_unstable();
-        names.dedup();
-        if names.len() < self.selectors as usize {
-            return false;
-        }
-        let kind = match member.signal {
-            Signal::EnvironmentFaultRate if member.blocked => "site blocked",
-            Signal::EnvironmentFaultRate => "navigation failing",
-            _ => "page redesigned",
-        };
-        at.incident = Some(format!("{kind}: {site} #{}", member.fired_at.as_millis()).into());
-        true
+        begins
     }
 
     /// The incident an alert belongs to.
@@ -77,8 +89,32 @@ impl Incidents {
         if self.selectors == 0 || !is_failure(member) {
             return None;
         }
-        self.sites.get(member.site.as_ref()?)?.incident.as_ref()
+        places(member).find_map(|place| self.places.get(&place)?.incident.as_ref())
     }
+}
+
+impl Failing {
+    /// Whether so many selectors failed near this moment.
+    fn is_many(&self, moment: Timestamp, within: Duration, selectors: usize) -> bool {
+        let near = |fired: Timestamp| fired.since(moment).max(moment.since(fired)) <= within;
+        let open = self.open.values().filter(|(_, fired)| near(*fired));
+        let names: BTreeSet<&str> = open.map(|(name, _)| &**name).collect();
+        names.len() >= selectors
+    }
+}
+
+fn name((site, template): &Place, member: &Member) -> String {
+    let kind = match member.signal {
+        Signal::EnvironmentFaultRate if member.blocked => "site blocked",
+        Signal::EnvironmentFaultRate => "navigation failing",
+        _ => "page redesigned",
+    };
+    let template = template.as_deref().map_or(String::new(), |template| match template {
+        // A template with its site says the site once.
+        whole if whole.contains("://") => format!(" {whole}"),
+        path => path.to_owned(),
+    });
+    format!("{kind}: {site}{template} #{}", member.fired_at.as_millis())
 }
 
 /// The worst of some severities.

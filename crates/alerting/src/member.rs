@@ -10,6 +10,8 @@ pub(crate) struct Member {
     pub(crate) rule: Arc<str>,
     pub(crate) selector: SelectorName,
     pub(crate) site: Option<Arc<str>>,
+    /// URL template of the page.
+    pub(crate) template: Option<Arc<str>>,
     pub(crate) signal: Signal,
     pub(crate) severity: Severity,
     pub(crate) open: bool,
@@ -36,6 +38,7 @@ impl Member {
             rule: Arc::clone(&alert.rule),
             selector: alert.selector.clone(),
             site: alert.site.clone(),
+            template: alert.page_template.clone(),
             signal: alert.signal,
             severity: alert.severity,
             open: alert.state.is_open(),

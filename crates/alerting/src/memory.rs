@@ -17,7 +17,7 @@ pub struct SeriesMemory {
     pub site: Option<Arc<str>>,
     /// Newest version of the selector's definition.
     pub version: Option<u32>,
-    /// By signal: the samples that windows and baselines reach back to, oldest first.
+    /// By signal, and attributes where rules look at some: the samples that windows and baselines reach back to, oldest first.
     #[serde(default)]
     pub signals: BTreeMap<Arc<str>, Vec<f64>>,
     /// By rule id.
@@ -49,7 +49,7 @@ impl SeriesMemory {
         let mut signals = BTreeMap::new();
         for (of, feed) in plan.feeds.iter().zip(&series.feeds) {
             let samples = feed.values(feed.first(of.depth)..feed.total()).collect();
-            signals.insert(of.signal.as_str().into(), samples);
+            signals.insert(of.key().into(), samples);
         }
         let mut rules: BTreeMap<Arc<str>, RuleMemory> = BTreeMap::new();
         for (of, trail) in plan.trails.iter().zip(&series.trails) {
@@ -75,7 +75,7 @@ impl SeriesMemory {
         let plan = Arc::clone(&series.plan);
         series.version = self.version;
         for (at, of) in plan.feeds.iter().enumerate() {
-            if let Some(samples) = self.signals.get(of.signal.as_str()) {
+            if let Some(samples) = self.signals.get(of.key().as_str()) {
                 series.recall(at, samples);
             }
         }

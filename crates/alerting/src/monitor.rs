@@ -14,13 +14,17 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use telemetry_interfaces::{
-    AlertEngine, Clock, Code, Error, ErrorKind, EventConsumer, Health, Learned, Result, StateStore,
+    AlertEngine, Clock, Code, DropReason, Error, ErrorKind, EventConsumer, Health, Learned, Ledger,
+    Result, StateStore, Vitals,
 };
 use telemetry_models::{Alert, AlertState, AlertTransition, Event, Timestamp};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// What one evaluation of time hands to the dispatcher of what was learned, in selectors x sites.
 const LEARNED_AT_ONCE: usize = 256;
+/// In a storm the pipeline waits so long for the dispatcher, so that what waits stays small; a
+/// dispatcher that does not get on is not waited for.
+const MAKE_ROOM: Duration = Duration::from_millis(250);
 /// So many batches of changes not yet taken by the dispatcher are an overload.
 const OVERLOAD: u64 = 1000;
 
@@ -29,7 +33,8 @@ type Hook = Box<dyn Fn(&AlertTransition) + Send>;
 /// Turns events into alerts, keeps them, and tells the channels.
 ///
 /// The engine runs on the pipeline thread; the state store and the channels are used on a thread of
-/// the monitor's own, so the pipeline waits for neither disk nor network. On start, open alerts and
+/// the monitor's own, so the pipeline waits for neither disk nor network; only in a storm of
+/// thousands of changes it waits a moment for that thread. On start, open alerts and
 /// what was learned are taken over from the state store, and notifications that were not accepted
 /// are sent again under their old key. What was learned of a selector is saved at the end, and
 /// within a minute after it changed, for programs that are killed. Dropping the monitor saves what was decided and does not
@@ -44,6 +49,11 @@ pub struct AlertMonitor {
     work: UnboundedSender<Work>,
     asked: mpsc::Receiver<Asked>,
     thread: Option<(JoinHandle<()>, mpsc::Receiver<()>)>,
+    /// Whether the dispatcher did not keep up lately.
+    stalled: bool,
+    vitals: Vitals,
+    /// The newest event's timestamp since the last tick.
+    newest: Option<Timestamp>,
 }
 
 /// Collects what an [`AlertMonitor`] works with.
@@ -197,6 +207,9 @@ impl AlertMonitorBuilder {
             work,
             asked,
             thread: Some((thread, end)),
+            stalled: false,
+            vitals: Vitals::default(),
+            newest: None,
         };
         monitor.publish();
         Ok(monitor)
@@ -254,6 +267,17 @@ impl AlertMonitor {
         (read(&self.figures.sent), read(&self.figures.dead))
     }
 
+    fn take_vitals(&mut self, now: Timestamp) -> Vitals {
+        let figure = |it: &std::sync::atomic::AtomicU64| it.load(Ordering::Relaxed);
+        Vitals {
+            lag: self.newest.take().map(|newest| now.since(newest)),
+            unwatched: self.engines.iter().map(|it| it.unwatched()).max().unwrap_or(0),
+            given_up: figure(&self.figures.dead),
+            behind: figure(&self.figures.waiting),
+            ..self.vitals
+        }
+    }
+
     fn publish(&mut self) {
         if self.changes.is_empty() {
             return;
@@ -261,9 +285,14 @@ impl AlertMonitor {
         self.call_back();
         let changes = std::mem::take(&mut self.changes);
         self.figures.waiting.fetch_add(1, Ordering::Relaxed);
+        self.figures.hand_over(changes.len());
         if self.work.send(Work::Changes(changes)).is_err() {
             self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
+            return;
         }
+        // Once the dispatcher did not make room in time, nothing waits for it before it did.
+        let limit = if self.stalled { Duration::ZERO } else { MAKE_ROOM };
+        self.stalled = !self.figures.make_room(limit);
     }
 
     fn call_back(&mut self) {
@@ -318,7 +347,15 @@ impl EventConsumer for AlertMonitor {
         "alerting"
     }
 
+    fn account(&mut self, ledger: &Ledger) {
+        let sampled = ledger.dropped.get(&DropReason::Sampled).copied().unwrap_or(0);
+        self.vitals.lost = ledger.dropped_total().saturating_sub(sampled);
+        self.vitals.spooled = ledger.spooled;
+    }
+
     fn consume(&mut self, batch: &[Event]) {
+        self.vitals.seen += batch.len() as u64;
+        self.newest = self.newest.max(batch.iter().map(|event| event.timestamp).max());
         for engine in &mut self.engines {
             engine.observe(batch, &mut self.changes);
         }
@@ -326,7 +363,9 @@ impl EventConsumer for AlertMonitor {
     }
 
     fn tick(&mut self, now: Timestamp) {
+        let vitals = self.take_vitals(now);
         for engine in &mut self.engines {
+            engine.vitals(&vitals);
             engine.tick(now, &mut self.changes);
         }
         self.publish();

@@ -1,8 +1,9 @@
 use crate::meter::{Answer, Kind, MeterPlan, level_of};
 use crate::{Against, NoData, Rule};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use telemetry_aggregation::WindowLimits;
-use telemetry_models::{Aggregate, Comparison, Signal};
+use telemetry_models::{Aggregate, Comparison, Event, Signal};
 
 /// What the rules that cover a selector need to know of it: worked out once for each set of rules,
 /// and shared by all selectors that the same rules cover.
@@ -42,12 +43,28 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct FeedPlan {
     pub(crate) signal: Signal,
+    /// Only operations with these attributes.
+    attributes: BTreeMap<String, String>,
     /// Samples that some window or baseline reaches back to.
     pub(crate) depth: usize,
     pub(crate) timed: bool,
     pub(crate) meters: Vec<u16>,
     pub(crate) baselines: Vec<u16>,
     pub(crate) trails: Vec<u16>,
+}
+
+impl FeedPlan {
+    /// What an event says, to rules that look at events like it.
+    pub(crate) fn value_of(&self, event: &Event) -> Option<f64> {
+        let counts = self.attributes.is_empty() || Rule::counts(&self.attributes, event);
+        if counts { self.signal.of(event) } else { None }
+    }
+
+    /// The name its samples are kept under.
+    pub(crate) fn key(&self) -> String {
+        let attributes = self.attributes.iter().map(|(key, value)| format!(" {key}={value}"));
+        self.signal.as_str().to_owned() + &attributes.collect::<String>()
+    }
 }
 
 /// The samples before a window, as one value.
@@ -176,9 +193,10 @@ impl Plan {
     fn feed(&mut self, rule: &Rule, limits: WindowLimits) -> u16 {
         let at = place_of(
             &mut self.feeds,
-            |it| it.signal == rule.signal,
+            |it| it.signal == rule.signal && it.attributes == rule.attributes,
             || FeedPlan {
                 signal: rule.signal,
+                attributes: rule.attributes.clone(),
                 depth: 0,
                 timed: false,
                 meters: Vec::new(),

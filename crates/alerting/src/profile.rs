@@ -11,6 +11,8 @@ use telemetry_models::{Aggregate, Comparison, Severity, Signal};
 /// - `selector-fallback`: half of the last 10 successes needed a fallback, unlike before.
 /// - `selector-flaky`: 40 % more of the last 20 operations failed than before.
 /// - `selector-confidence`: median confidence of the last 10 fell by 0.15 or more.
+/// - `selector-untested`: 4 of the last 5 operations could not test it, because pages could not be
+///   loaded, the site blocked, or the browser or engine failed.
 /// - `selector-slow`: the median of the last 15 is three times the former one, and 20 ms above it.
 ///
 /// Medians, a factor of three and the floor of 20 ms keep the last one silent on a busy machine. A
@@ -66,7 +68,12 @@ pub(crate) fn default_rules() -> Vec<Rule> {
         unless_firing: vec!["selector-fallback".into()],
         ..Rule::new("selector-slow", Signal::DurationMs, Comparison::AtLeast, 3.0)
     };
-    vec![broken, never, fallback, flaky, confidence, slow]
+    let untested = Rule {
+        last: Some(5),
+        clear_at: Some(0.2),
+        ..Rule::new("selector-untested", Signal::EnvironmentFaultRate, Comparison::AtLeast, 0.8)
+    };
+    vec![broken, never, fallback, flaky, confidence, slow, untested]
 }
 
 /// The original system's thresholds.

@@ -106,7 +106,7 @@ impl Series {
         self.expire(&plan, moment.line, &mut room.samples);
         let mut scene = None;
         for (at, feed) in plan.feeds.iter().enumerate() {
-            match feed.signal.of(event) {
+            match feed.value_of(event) {
                 Some(value) => {
                     self.take(&plan, at, value, event, moment, &mut scene);
                     self.refresh(&plan, at, &mut room.samples);
@@ -326,7 +326,10 @@ impl Series {
             (Ok(at), true) => drop(self.slots.remove(at)),
             (Ok(at), false) => self.slots[at] = slot,
             (Err(_), true) => {}
-            (Err(at), false) => self.slots.insert(at, slot),
+            (Err(at), false) => {
+                self.slots.reserve_exact(1);
+                self.slots.insert(at, slot);
+            }
         }
     }
 

@@ -94,9 +94,7 @@ impl HttpPost {
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", key);
         if let Some(secret) = &self.secret {
-            let tag = hmac::sign(secret, &json);
-            let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-            request = request.header("telemetry-signature", format!("v1={tag}"));
+            request = request.header("telemetry-signature", signature(secret, &json));
         }
         let answer = request.body(json).send().await.map_err(|error| {
             let error = error.without_url();
@@ -201,4 +199,35 @@ impl Notifier for WebhookNotifier {
 /// The webhook of a configuration.
 pub(crate) fn connect(config: &WebhookConfig) -> Result<WebhookNotifier> {
     WebhookNotifier::new(config)
+}
+
+/// `v1=` and the HMAC-SHA256 of the body (RFC 2104, FIPS 180-4) in hexadecimal.
+fn signature(secret: &hmac::Key, body: &[u8]) -> String {
+    let tag = hmac::sign(secret, body);
+    tag.as_ref().iter().fold("v1=".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Test cases 2 and 6 of RFC 4231.
+    #[test]
+    fn signatures_are_those_of_rfc_4231() {
+        for (secret, body, expected) in [
+            (
+                &b"Jefe"[..],
+                &b"what do ya want for nothing?"[..],
+                "v1=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (
+                &[0xaa; 131][..],
+                b"Test Using Larger Than Block-Size Key - Hash Key First",
+                "v1=60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            ),
+        ] {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+            assert_eq!(signature(&key, body), expected);
+        }
+    }
 }

@@ -35,6 +35,10 @@ impl Consumers {
     }
 
     pub(crate) fn tick(&mut self, now: Timestamp, log: &Diagnostics, shared: &Shared) {
+        if !self.0.is_empty() {
+            let ledger = shared.ledger();
+            self.each("account", log, shared, |consumer| consumer.account(&ledger));
+        }
         self.each("tick", log, shared, |consumer| consumer.tick(now));
         self.show(log, shared);
     }

@@ -27,6 +27,11 @@ pub trait AlertEngine: Send {
         alerts
     }
 
+    /// Takes how the telemetry system itself is doing; called before each [`tick`](Self::tick).
+    fn vitals(&mut self, vitals: &Vitals) {
+        let _ = vitals;
+    }
+
     /// Does what somebody asked for, and appends what changed. `None` when the engine has no such
     /// alert, an error when the request does not fit it.
     fn handle(
@@ -61,6 +66,25 @@ pub trait AlertEngine: Send {
     fn unwatched(&self) -> u64 {
         0
     }
+}
+
+/// How the telemetry system itself is doing. Counts are since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Events given up, other than by sampling that was asked for.
+    pub lost: u64,
+    /// Events in the local spool, waiting for the store to return.
+    pub spooled: u64,
+    /// Events that were seen.
+    pub seen: u64,
+    /// How old the newest event was when it was seen, of those seen since the last time.
+    pub lag: Option<std::time::Duration>,
+    /// Events that alerting did not look at because a limit was reached.
+    pub unwatched: u64,
+    /// Notifications given up.
+    pub given_up: u64,
+    /// Batches of changes of alerts that are not saved and told yet.
+    pub behind: u64,
 }
 
 /// Something an engine has learned, to be kept for a later run.

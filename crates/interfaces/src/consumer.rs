@@ -1,4 +1,4 @@
-use crate::Health;
+use crate::{Health, Ledger};
 use std::time::Duration;
 use telemetry_models::{Event, Timestamp};
 
@@ -16,6 +16,11 @@ pub trait EventConsumer: Send {
 
     /// Called at least every 200 ms, also when nothing arrives; for what depends on time alone.
     fn tick(&mut self, now: Timestamp);
+
+    /// Where every event went so far; called before each [`tick`](Self::tick).
+    fn account(&mut self, ledger: &Ledger) {
+        let _ = ledger;
+    }
 
     /// How it is doing.
     fn health(&self) -> Health;

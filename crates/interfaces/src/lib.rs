@@ -26,7 +26,7 @@ mod store;
 mod versions;
 
 pub use alert::{
-    AlertEngine, Learned, NoticeGroup, Notification, NotificationKind, Notifier, Receipt,
+    AlertEngine, Learned, NoticeGroup, Notification, NotificationKind, Notifier, Receipt, Vitals,
 };
 pub use clock::{Clock, SystemClock};
 pub use component::{Component, Health, HealthStatus};

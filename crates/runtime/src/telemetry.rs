@@ -142,7 +142,9 @@ fn monitor(
     clock: &Arc<dyn Clock>,
     hooks: Vec<AlertHook>,
 ) -> Result<telemetry_alerting::AlertMonitor> {
-    use telemetry_alerting::{AlertMonitor, DetectionEngine, ThresholdEngine, channels};
+    use telemetry_alerting::{
+        AlertMonitor, DetectionEngine, SystemEngine, ThresholdEngine, channels,
+    };
     let engine = ThresholdEngine::new(&config.alerting)?;
     let mut builder = AlertMonitor::builder(engine, Arc::clone(state), Arc::clone(clock))
         .channels(channels(&config.alerting)?)
@@ -151,6 +153,7 @@ fn monitor(
     if detection.false_alarms_per_day > 0.0 {
         builder = builder.engine(DetectionEngine::new(detection, config.alerting.max_series)?);
     }
+    builder = builder.engine(SystemEngine::new(&config.alerting.system)?);
     for hook in hooks {
         builder = builder.on_change(hook);
     }

@@ -65,7 +65,7 @@ fn mistakes_in_a_rule() {
           |
         3 | signal = "duration"
           |          ^^^^^^^^^^
-        unknown signal "duration"; did you mean "duration_ms"?; known signals: success_rate, error_rate, zero_match_rate, timeout_rate, environment_fault_rate, fallback_rate, fallback_depth, strategy_switches, confidence, match_count, duration_ms, frequency"#]],
+        unknown signal "duration"; did you mean "duration_ms"?; known signals: success_rate, error_rate, zero_match_rate, timeout_rate, validation_failure_rate, environment_fault_rate, fallback_rate, fallback_depth, strategy_switches, confidence, match_count, duration_ms, frequency"#]],
     );
     rule(
         "signal = \"zzz\"\nlast = 5\ncomparison = \">\"\nfire_at = 1",
@@ -74,7 +74,7 @@ fn mistakes_in_a_rule() {
           |
         3 | signal = "zzz"
           |          ^^^^^
-        unknown signal "zzz"; known signals: success_rate, error_rate, zero_match_rate, timeout_rate, environment_fault_rate, fallback_rate, fallback_depth, strategy_switches, confidence, match_count, duration_ms, frequency"#]],
+        unknown signal "zzz"; known signals: success_rate, error_rate, zero_match_rate, timeout_rate, validation_failure_rate, environment_fault_rate, fallback_rate, fallback_depth, strategy_switches, confidence, match_count, duration_ms, frequency"#]],
     );
     with(
         "fire_at = 0.5\nlast = 5\nfor = \"10 minuets\"",
@@ -88,11 +88,11 @@ fn mistakes_in_a_rule() {
     with(
         "fire_at = 0.5\nlast = 5\nfire_and_forget = true",
         expect![[r#"
-        TOML parse error at line 7, column 1
-          |
-        7 | fire_and_forget = true
-          | ^^^^^^^^^^^^^^^
-        unknown field `fire_and_forget`, expected one of `id`, `selector`, `site`, `signal`, `aggregate`, `last`, `within`, `comparison`, `fire_at`, `clear_at`, `against`, `baseline`, `for`, `keep_firing_for`, `min_samples`, `confidence`, `no_data`, `severity`, `graded`, `escalate_after`, `steps`, `labels`, `summary`, `annotations`, `runbook`, `unless_firing`"#]],
+            TOML parse error at line 7, column 1
+              |
+            7 | fire_and_forget = true
+              | ^^^^^^^^^^^^^^^
+            unknown field `fire_and_forget`, expected one of `id`, `selector`, `site`, `attributes`, `signal`, `aggregate`, `last`, `within`, `comparison`, `fire_at`, `clear_at`, `against`, `baseline`, `for`, `keep_firing_for`, `min_samples`, `confidence`, `no_data`, `severity`, `graded`, `escalate_after`, `steps`, `labels`, `summary`, `annotations`, `runbook`, `unless_firing`"#]],
     );
     with(
         "fire_at = 0.5",
@@ -157,7 +157,7 @@ fn mistakes_in_a_rule() {
     with(
         "fire_at = 0.5\nlast = 5\nunless_firing = [\"selector-brokn\"]",
         expect![[
-            r#"TEL-004 an alert rule is wrong: found "selector-brokn", expected ids of rules in force: selector-broken, selector-never-matched, selector-fallback, selector-flaky, selector-confidence, selector-slow, mine (rule: mine, field: alerting.rules.unless_firing)"#
+            r#"TEL-004 an alert rule is wrong: found "selector-brokn", expected ids of rules in force: selector-broken, selector-never-matched, selector-fallback, selector-flaky, selector-confidence, selector-slow, selector-untested, mine (rule: mine, field: alerting.rules.unless_firing)"#
         ]],
     );
     with(

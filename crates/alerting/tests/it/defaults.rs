@@ -1,11 +1,19 @@
-use crate::scene::{Visits, default_engine, fired, observe, rules_fired};
+use crate::scene::{Visits, at, default_engine, fired, observe, rules_fired};
 use expect_test::{Expect, expect};
 use telemetry_interfaces::AlertEngine;
-use telemetry_models::{Alert, AlertState, Event, Outcome};
+use telemetry_models::{Alert, AlertState, Event, Outcome, OutcomeClass};
 
 /// 40 visits that find the selector, then `after` of another kind; which rules fire, and after how
 /// many operations of the new kind.
-fn check(after: i64, mut kind: impl FnMut(&mut Visits, i64) -> Event, expected: Expect) {
+fn check(after: i64, kind: impl FnMut(&mut Visits, i64) -> Event, expected: Expect) {
+    expected.assert_eq(&fired_after(after, kind));
+}
+
+fn check_rules(after: i64, kind: impl FnMut(&mut Visits, i64) -> Event, expected: &str) {
+    assert_eq!(fired_after(after, kind), expected);
+}
+
+fn fired_after(after: i64, mut kind: impl FnMut(&mut Visits, i64) -> Event) -> String {
     let mut engine = default_engine();
     let mut visits = Visits::of("shop.product.price");
     let mut text = String::new();
@@ -15,7 +23,7 @@ fn check(after: i64, mut kind: impl FnMut(&mut Visits, i64) -> Event, expected: 
             text += &format!("{} after {}\n", alert.rule, visit - 39);
         }
     }
-    expected.assert_eq(text.trim_end());
+    text.trim_end().to_owned()
 }
 
 #[test]
@@ -86,7 +94,9 @@ fn what_says_nothing_about_the_selector_does_not_count() {
         Outcome::Cancelled,
         Outcome::Panicked,
     ] {
-        check(100, |visits, _| visits.event(outcome), expect![""]);
+        let surroundings = outcome.class() == OutcomeClass::EnvironmentFault;
+        let untested = if surroundings { "selector-untested after 4" } else { "" };
+        check_rules(100, |visits, _| visits.event(outcome), untested);
         // Nor does it hide what does.
         check(
             100,
@@ -277,4 +287,26 @@ fn every_alert_explains_itself() {
             -
             check on https://shop.example/product/7 that what is found is still the right element"#]],
     );
+}
+
+/// A site that cannot be reached says nothing about its selectors, and is told as what it is.
+#[test]
+fn unreachable() {
+    for (outcome, cause) in [
+        (Outcome::NavigationFailed, "the page cannot be loaded"),
+        (Outcome::Blocked, "the site has blocked this program"),
+        (Outcome::EngineError, "the engine itself fails"),
+    ] {
+        let (mut engine, mut visits) = (default_engine(), Visits::of("shop.price"));
+        let good: Vec<_> = (0..20).map(|_| visits.found()).collect();
+        assert_eq!(observe(&mut engine, &good), []);
+        let bad: Vec<_> = (0..8).map(|_| visits.event(outcome)).collect();
+        let changes = observe(&mut engine, &bad);
+        assert_eq!(rules_fired(&changes), ["selector-untested"]);
+        let alert = fired(&changes)[0];
+        assert_eq!(alert.likely_cause.as_deref(), Some(cause));
+        assert_eq!(alert.last_good.as_ref().unwrap().at, at(19));
+        let good: Vec<_> = (0..8).map(|_| visits.found()).collect();
+        assert_eq!(observe(&mut engine, &good)[0].alert.state, AlertState::Resolved);
+    }
 }

@@ -7,11 +7,14 @@ mod defaults;
 mod delivery;
 mod detection;
 mod handling;
+mod restart;
+mod rule_tests;
 mod scene;
 #[cfg(feature = "webhook")]
 mod services;
 mod silence_and_severity;
 mod state_machine;
+mod system;
 mod thresholds;
 #[cfg(feature = "webhook")]
 mod webhook;

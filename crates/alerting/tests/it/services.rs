@@ -341,6 +341,15 @@ sys.stdin.read()
     }
 
     #[test]
+    fn an_unreachable_mail_server_is_named_and_worth_another_try() {
+        // Nobody listens on the port of tcpmux.
+        let firing = notification(NotificationKind::Firing, 1);
+        let error = send(&channel(1, "ops@example.com"), &firing).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains("mail"), "{error}");
+    }
+
+    #[test]
     fn a_document_is_mailed_as_an_attachment() {
         let Some(mut server) = Server::start() else { return };
         let config = config(server.port, "ops@example.com");

@@ -177,7 +177,7 @@ fn rules_are_listed_and_their_mistakes_explained_by_line() {
         place.write("rules.toml", text);
         place.run(&["alerts", "rules", "check", "rules.toml"])
     };
-    check("signal = \"error_rate\"\nfire_at = 0.5\nlast = 5").code(0).shows(&["7 rules"]);
+    check("signal = \"error_rate\"\nfire_at = 0.5\nlast = 5").code(0).shows(&["8 rules"]);
     let says = |rule: &str, parts: &[&str]| {
         check(rule).code(1).says(parts);
     };
@@ -187,4 +187,50 @@ fn rules_are_listed_and_their_mistakes_explained_by_line() {
         "signal = \"error_rate\"\nfire_at = 0.5\nlast = 5\nconfidence = 0.8",
         &["found 0.8, expected 0.9, 0.95, 0.99 or 0.999"],
     );
+}
+
+const RULE_TESTS: &str = r#"
+[[tests]]
+name = "the price disappears"
+interval = "15s"
+[[tests.input]]
+selector = "shop.price"
+site = "shop.example"
+operations = ["success duration=20ms x20", "not_found x4"]
+[[tests.expect]]
+at = "5m45s"
+rule = "selector-broken"
+state = "firing"
+"#;
+
+#[test]
+fn rules_are_tested_before_they_are_in_force() {
+    let place = Place::new();
+    place.write("good.toml", RULE_TESTS);
+    place.write("bad.toml", RULE_TESTS.replace("5m45s", "5m15s"));
+    let ran = place.run(&["alerts", "rules", "test", "good.toml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out, "ok      the price disappears\n1 passed, 0 failed\n");
+    let ran = place.run(&["alerts", "rules", "test", "good.toml", "bad.toml"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("\nFAILED  the price disappears\n        at 5m 15s: "), "{}", ran.out);
+    assert!(ran.out.contains("selector-broken: expected firing, got no alert\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("1 passed, 1 failed\n"), "{}", ran.out);
+    place.write("broken.toml", "[[tests]]\nname = 3\n");
+    let ran = place.run(&["alerts", "rules", "test", "broken.toml"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("broken.toml") && ran.err.contains("line 2"), "{}", ran.err);
+    let ran = place.run(&["alerts", "rules", "test", "absent.toml"]);
+    assert!(ran.code == 2 && ran.err.contains("absent.toml"), "{}", ran.err);
+}
+
+#[test]
+fn rules_with_an_equal_in_prometheus_are_printed_for_it() {
+    let place = Place::new();
+    place.write("telemetry.toml", "[alerting]\nprofile = \"original\"\n");
+    let ran = place.run(&["alerts", "rules", "export"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("groups:\n"), "{}", ran.out);
+    assert_eq!(ran.out.matches("- alert:").count(), 5, "two severities of two rules, and one");
+    assert!(ran.err.contains("left out strategy-switches: there is no metric"), "{}", ran.err);
 }
