@@ -165,10 +165,11 @@ fn read(pages: &Path) -> Result<Vec<Html>> {
 }
 
 /// Classes of operation length: name, from and to (ns), bar in percent.
-const CLASSES: [(&str, f64, f64, Option<f64>); 4] = [
+const CLASSES: [(&str, f64, f64, Option<f64>); 5] = [
     ("below 1 µs", 0.0, 1e3, None),
     ("1 to 2.5 µs", 1e3, 2.5e3, None),
-    ("2.5 to 100 µs", 2.5e3, 100e3, Some(2.0)),
+    ("2.5 to 5 µs", 2.5e3, 5e3, Some(2.0)),
+    ("5 to 100 µs", 5e3, 100e3, Some(2.0)),
     ("from 100 µs", 100e3, f64::INFINITY, Some(1.0)),
 ];
 

@@ -22,6 +22,8 @@ const ROUNDS: usize = 400;
 const BATCH: usize = 1_024;
 /// Pages and selectors of the row that changes both at every operation.
 const VARIETY: usize = 64;
+/// The same for one that keeps less in the processor's caches; a power of two, as `VARIETY`.
+const MANY: usize = 512;
 const LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) fn run() -> Result<Figures> {
@@ -33,6 +35,8 @@ pub(super) fn run() -> Result<Figures> {
     let selectors: Vec<_> = definitions.iter().map(|it| on.selector(it)).collect();
     let handles: Vec<_> = pages.iter().map(|it| on.page(it)).collect();
     let (title, shop) = (selectors[0], handles[0]);
+    let many_definitions: Vec<_> = (0..MANY).map(definition).collect::<Result<_>>()?;
+    let many_pages: Vec<_> = (0..MANY).map(page).collect();
     let settle = || {
         on.flush(LIMIT);
     };
@@ -79,6 +83,22 @@ pub(super) fn run() -> Result<Figures> {
         })
         .settle(settle)
         .carries_event(),
+        Row::new("the same of 512 pages and selectors", |operations| {
+            for at in 0..operations {
+                let page = on.page(&many_pages[spread(at + 7)]);
+                operate(&on, on.selector(&many_definitions[spread(at)]), page);
+            }
+        })
+        .settle(settle)
+        .carries_event(),
+        Row::new("the same, the URL's text made anew each time (included)", |operations| {
+            for at in 0..operations {
+                let page = on.page(&page(scatter(at + 7)));
+                operate(&on, on.selector(&definitions[scatter(at)]), page);
+            }
+        })
+        .settle(settle)
+        .carries_event(),
         Row::new("recording disabled", |operations| {
             for _ in 0..operations {
                 operate(&off, title, shop);
@@ -119,6 +139,10 @@ fn operate(collector: &Collector, selector: SelectorHandle, page: PageHandle) {
 /// A place that the processor cannot guess from the one before.
 fn scatter(at: usize) -> usize {
     (at.wrapping_mul(0x9E37_79B1) >> 7) % VARIETY
+}
+
+fn spread(at: usize) -> usize {
+    (at.wrapping_mul(0x9E37_79B1) >> 7) % MANY
 }
 
 fn definition(at: usize) -> Result<SelectorDefinition> {
