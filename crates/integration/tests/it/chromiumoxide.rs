@@ -6,6 +6,7 @@ mod browser;
 mod engine;
 mod relay;
 
+use crate::corpus;
 use crate::recording::{Recording, summary};
 use browser::Chromium;
 use chromiumoxide::error::CdpError;
@@ -229,4 +230,27 @@ async fn a_redesign_shows_as_a_fallback() {
     assert_eq!(depths, [Some(0), Some(1)]);
     session.end().await;
     site.stop().await;
+}
+
+#[tokio::test]
+async fn on_pages_of_real_sites_what_is_recorded_is_what_is_there() {
+    let test = "chromiumoxide: pages of real sites";
+    let Some(pages) = corpus::Pages::serve(test) else { return };
+    let Some(chromium) = Chromium::start(test) else { return };
+    let recording = Recording::start();
+    let telemetry = CdpObserver::new(recording.collector.clone());
+    let session = chromium.connect(chromium.address()).await;
+    let page = session.browser.new_page("about:blank").await.unwrap().observed(&telemetry);
+    let mut counted = Vec::new();
+    for url in &pages.urls {
+        page.goto(url).await.unwrap();
+        for selector in corpus::SELECTORS {
+            page.find_elements(selector).await.unwrap();
+            let script = format!("(() => {{ {} }})()", corpus::count(selector));
+            let count: u64 = page.evaluate(script).await.unwrap().into_value().unwrap();
+            counted.push((selector, count));
+        }
+    }
+    session.end().await;
+    corpus::compare(&recording, "chromiumoxide", &counted);
 }

@@ -1,5 +1,6 @@
 //! `fantoccini` against a real ChromeDriver.
 
+use crate::corpus;
 use crate::recording::Recording;
 use crate::webdriver::{Chromedriver, Proxy, row};
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -199,4 +200,20 @@ async fn several_locators_send_what_a_program_would_send_itself() {
     client.close().await.unwrap();
 
     assert_eq!(without.messages(), with.messages());
+}
+
+#[tokio::test]
+async fn on_pages_of_real_sites_what_is_recorded_is_what_is_there() {
+    let Some(pages) = corpus::Pages::serve("fantoccini: pages of real sites") else { return };
+    let Some(scene) = Scene::open("fantoccini: pages of real sites").await else { return };
+    let mut counted = Vec::new();
+    for url in &pages.urls {
+        scene.observed.goto(url).await.unwrap();
+        for selector in corpus::SELECTORS {
+            scene.observed.find_all(Locator::Css(selector)).await.unwrap();
+            let count = scene.observed.execute(&corpus::count(selector), Vec::new()).await.unwrap();
+            counted.push((selector, count.as_u64().unwrap()));
+        }
+    }
+    corpus::compare(&scene.recording, "fantoccini", &counted);
 }

@@ -5,6 +5,8 @@
 mod asynchronous;
 #[cfg(feature = "chromiumoxide")]
 mod chromiumoxide;
+#[cfg(any(feature = "chromiumoxide", feature = "fantoccini", feature = "thirtyfour"))]
+mod corpus;
 #[cfg(feature = "fantoccini")]
 mod fantoccini;
 mod recording;

@@ -1,5 +1,6 @@
 //! `thirtyfour` against a real ChromeDriver.
 
+use crate::corpus;
 use crate::recording::Recording;
 use crate::webdriver::{Chromedriver, Proxy, row};
 use futures_util::FutureExt;
@@ -256,4 +257,21 @@ async fn observing_puts_nothing_extra_on_the_wire() {
     assert!(plain.len() > 12, "{plain:#?}");
     assert_eq!(plain, with.messages());
     assert_eq!(recording.events().len(), 9, "and every lookup was recorded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn on_pages_of_real_sites_what_is_recorded_is_what_is_there() {
+    let Some(pages) = corpus::Pages::serve("thirtyfour: pages of real sites") else { return };
+    let Some(scene) = Scene::open("thirtyfour: pages of real sites").await else { return };
+    let mut counted = Vec::new();
+    for url in &pages.urls {
+        scene.driver.goto(url).await.unwrap();
+        for selector in corpus::SELECTORS {
+            scene.driver.find_all(By::Css(selector)).await.unwrap();
+            let count = scene.driver.execute(corpus::count(selector), []).await.unwrap();
+            counted.push((selector, count.json().as_u64().unwrap()));
+        }
+    }
+    scene.driver.clone().quit().await.unwrap();
+    corpus::compare(&scene.recording, "thirtyfour", &counted);
 }
