@@ -43,27 +43,35 @@ thread_local! {
     static LAST_ENGINE: Cell<LastEngine> = const { Cell::new(LastEngine::NONE) };
 }
 
-/// An engine's name in place, so that asking for it again follows no pointer.
+/// An engine's name in place, in words: asking for it again follows no pointer and, where the name is
+/// known when compiling, compares numbers.
 #[derive(Clone, Copy)]
 struct LastEngine {
     /// 0 for none: collectors count from 1.
     collector: u32,
     handle: u16,
     len: u8,
-    name: [u8; 25],
+    name: PackedName,
+}
+
+type PackedName = [u64; 4];
+
+/// A name of at most 32 bytes, zeros behind it.
+#[inline(always)]
+fn pack(name: &str) -> Option<PackedName> {
+    let mut bytes = [0; 32];
+    bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+    let (words, _) = bytes.as_chunks::<8>();
+    Some([0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at])))
 }
 
 impl LastEngine {
-    const NONE: Self = Self { collector: 0, handle: 0, len: 0, name: [0; 25] };
+    const NONE: Self = Self { collector: 0, handle: 0, len: 0, name: [0; 4] };
 
+    /// A longer name is looked up each time.
     fn new(collector: u32, handle: u16, name: &str) -> Self {
-        let mut last = Self { collector, handle, ..Self::NONE };
-        // A longer name is looked up each time.
-        match (last.name.get_mut(..name.len()), u8::try_from(name.len())) {
-            (Some(place), Ok(len)) => {
-                place.copy_from_slice(name.as_bytes());
-                Self { len, ..last }
-            }
+        match (pack(name), u8::try_from(name.len())) {
+            (Some(packed), Ok(len)) => Self { collector, handle, len, name: packed },
             _ => Self::NONE,
         }
     }
@@ -72,7 +80,7 @@ impl LastEngine {
     fn is(&self, collector: u32, name: &str) -> bool {
         self.collector == collector
             && usize::from(self.len) == name.len()
-            && self.name.get(..name.len()).is_some_and(|known| known == name.as_bytes())
+            && pack(name) == Some(self.name)
     }
 }
 
