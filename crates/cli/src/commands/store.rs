@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::table::{Cell, Column, Table};
 use clap::Subcommand;
 use telemetry_runtime::interfaces::{
-    Code, Damage, Error, ErrorKind, StoreStats, VerifyLevel, VerifyReport,
+    Code, CompactReport, Damage, Error, ErrorKind, StoreStats, VerifyLevel, VerifyReport,
 };
 use telemetry_runtime::storage::{Backend, StorageConfig, Store, open};
 
@@ -233,25 +233,13 @@ fn convert(
     let store = open_alone(settings, "convert")?;
     let report = {
         let progress = Progress::bytes("converting");
-        store.compact(&mut |done, all| progress.at(done, all))?;
-        store.convert(before, &mut |done, all| progress.at(done, all))?
+        let sorted = store.compact(&mut |done, all| progress.at(done, all))?;
+        let report = store.convert(before, &mut |done, all| progress.at(done, all))?;
+        // What could not be sorted is not offered to the conversion.
+        CompactReport { damaged: report.damaged.max(sorted.damaged), ..report }
     };
     store.close()?;
-    if global.json {
-        console.json(&report)?;
-    } else if report.replaced == 0 {
-        console.line("nothing to convert")?;
-    } else {
-        console.line(format_args!(
-            "{} with {} became {} of Parquet: {}, before {}",
-            figures::counted(report.replaced, "file"),
-            figures::counted(report.events, "event"),
-            figures::counted(report.made, "file"),
-            figures::bytes(report.bytes_after),
-            figures::bytes(report.bytes_before),
-        ))?;
-    }
-    Ok(Exit::fine_if(report.damaged == 0))
+    tell(&report, "convert", " of Parquet", global, console)
 }
 
 fn compact(settings: &Settings, global: &Global, console: &mut Console) -> Outcome {
@@ -261,13 +249,24 @@ fn compact(settings: &Settings, global: &Global, console: &mut Console) -> Outco
         store.compact(&mut |done, all| progress.at(done, all))?
     };
     store.close()?;
+    tell(&report, "compact", "", global, console)
+}
+
+/// What became of files that were written anew; exit code 1 when some could not be read.
+fn tell(
+    report: &CompactReport,
+    work: &str,
+    kind: &str,
+    global: &Global,
+    console: &mut Console,
+) -> Outcome {
     if global.json {
-        console.json(&report)?;
+        console.json(report)?;
     } else if report.replaced == 0 {
-        console.line("nothing to compact")?;
+        console.line(format_args!("nothing to {work}"))?;
     } else {
         console.line(format_args!(
-            "{} with {} became {}: {}, before {}",
+            "{} with {} became {}{kind}: {}, before {}",
             figures::counted(report.replaced, "file"),
             figures::counted(report.events, "event"),
             figures::counted(report.made, "file"),
