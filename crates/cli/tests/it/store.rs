@@ -134,6 +134,23 @@ fn the_manifest_is_made_anew() {
 }
 
 #[test]
+fn a_damaged_file_is_named_and_not_rewritten() {
+    let works: &[&str] =
+        if cfg!(feature = "parquet") { &["compact", "convert"] } else { &["compact"] };
+    for work in works {
+        let place = Place::new();
+        place.fill(Backend::Segment, &events()[..8]);
+        place.fill(Backend::Segment, &events()[8..]);
+        let file = only(&place.store(), "00000002.seg");
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100] ^= 0x80;
+        std::fs::write(&file, &bytes).unwrap();
+        place.run(&["store", work]).code(2).says(&["00000002.seg", "store verify"]);
+        assert!(std::fs::read(&file).unwrap() == bytes);
+    }
+}
+
+#[test]
 fn converting_changes_no_answer_or_names_the_feature() {
     let place = Place::with_store();
     let before = place.run(&["query", "--json", "--limit", "0"]).code(0).out;
