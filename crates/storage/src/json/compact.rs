@@ -81,7 +81,16 @@ impl Shared {
             let mut written = None;
             disk::replace_with(&*self.disk, &target, |into| {
                 written = Some(compressed::write(&parts, into)?);
-                Ok(())
+                // What is lost stays visible: a damaged table costs nothing, a frame its lines.
+                let lost = |it: &Compressed| it.damage().iter().any(|(_, length, _)| *length > 0);
+                match before.as_ref().filter(|it| lost(it)) {
+                    Some(_) => Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "lines that were compressed before are damaged; run `telemetry store \
+                         quarantine` first",
+                    )),
+                    None => Ok(()),
+                }
             })
             .map_err(failed)?;
             // Read back before anything is removed.

@@ -8,7 +8,7 @@ use crate::fault;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use telemetry_interfaces::Result;
+use telemetry_interfaces::{Damage, Result};
 
 /// How often the directory is listed again when a file goes under our eyes.
 const LOOKS: usize = 20;
@@ -85,6 +85,10 @@ pub(super) struct Day {
     pub(super) size: u64,
     /// Bytes on disk.
     pub(super) bytes: u64,
+    /// The same as `file`, when that is compressed.
+    pub(super) packed: Option<Arc<Compressed>>,
+    /// Why nothing of it can be read.
+    unreadable: Option<String>,
 }
 
 impl Day {
@@ -97,20 +101,50 @@ impl Day {
         Lines::new(Arc::clone(&self.file), self.start, self.size)
     }
 
+    /// What of its lines cannot be read, as far as they were read. A line that is no event is not
+    /// among it.
+    pub(super) fn damage(&self) -> Vec<Damage> {
+        let whole = self.unreadable.as_ref().map(|what| (0, self.bytes, what.as_str()));
+        let frames = self.packed.iter().flat_map(|it| it.damage());
+        let damage = |(offset, length, what): (u64, u64, &str)| Damage {
+            file: self.name(),
+            offset,
+            length: Some(length),
+            events: None,
+            what: if length > 0 { format!("{what}, {length} bytes") } else { what.to_owned() },
+        };
+        whole.into_iter().chain(frames).map(damage).collect()
+    }
+
     fn open(disk: &dyn Disk, store: &Path, day: &str, form: Form) -> io::Result<Self> {
         let path = store.join(DIRECTORY).join(form.file(day));
         let stored = disk.open(&path, OpenMode::Read)?;
         let bytes = stored.size()?;
-        let file: Arc<dyn DiskFile> = match form {
-            Form::Lines => stored,
-            Form::Compressed => Arc::new(Compressed::open(stored)?),
+        let (mut packed, mut unreadable) = (None, None);
+        let opened: io::Result<Arc<dyn DiskFile>> = match form {
+            Form::Lines => Ok(stored),
+            Form::Compressed => Compressed::open(stored).map(|file| {
+                let file = Arc::new(file);
+                packed = Some(Arc::clone(&file));
+                file as Arc<dyn DiskFile>
+            }),
             Form::Original | Form::OriginalGzip => {
                 let content = disk::read_exact(&*stored, 0, bytes as usize)?;
-                Arc::new(original::as_lines(content, form == Form::OriginalGzip)?)
+                let lines = original::as_lines(content, form == Form::OriginalGzip);
+                lines.map(|it| Arc::new(it) as Arc<dyn DiskFile>)
             }
         };
+        let file = match opened {
+            // Other days are read all the same.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                unreadable = Some(error.to_string());
+                Arc::new(original::Text::default())
+            }
+            opened => opened?,
+        };
         let size = file.size()?;
-        Ok(Self { day: day.to_owned(), form, file, start: 0, size, bytes })
+        let day = day.to_owned();
+        Ok(Self { day, form, file, start: 0, size, bytes, packed, unreadable })
     }
 }
 
@@ -132,15 +166,7 @@ impl Shared {
                 // Compressed, and removed, since it was listed.
                 Err((_, error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Err((name, error)) => {
-                    let path = directory.join(name);
-                    return Err(match error.kind() {
-                        io::ErrorKind::InvalidData => {
-                            let name = path.strip_prefix(&self.path).unwrap_or(&path);
-                            fault::damaged(&name.to_string_lossy(), 0, error.to_string())
-                                .cure("restore the file from a backup, or move it away")
-                        }
-                        _ => fault::io("open", &path, error),
-                    });
+                    return Err(fault::io("open", &directory.join(name), error));
                 }
                 Ok(days) => return Ok(days),
             }
@@ -155,11 +181,10 @@ impl Shared {
             let failed = |error| (form.file(day), error);
             let mut opened = Day::open(&*self.disk, &self.path, day, form).map_err(failed)?;
             let before = days.last().filter(|it| it.day == day && it.form == Form::Compressed);
-            if form == Form::Lines && before.is_some() {
-                let path = self.path.join(DIRECTORY).join(Form::Compressed.file(day));
-                let stored = self.disk.open(&path, OpenMode::Read).map_err(failed)?;
-                let compressed = Compressed::open(stored).map_err(failed)?;
-                opened.start = compressed.covers(&*opened.file, opened.size).map_err(failed)?;
+            if let Some(packed) = before.and_then(|it| it.packed.as_ref())
+                && form == Form::Lines
+            {
+                opened.start = packed.covers(&*opened.file, opened.size).map_err(failed)?;
             }
             days.push(opened);
         }

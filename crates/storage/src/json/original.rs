@@ -56,7 +56,7 @@ fn one_line(text: &[u8], into: &mut Vec<u8>) {
 }
 
 /// A text that is read like a file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Text(Vec<u8>);
 
 impl DiskFile for Text {

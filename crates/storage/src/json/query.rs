@@ -86,6 +86,14 @@ impl Answer {
     }
 
     fn places(&mut self, file: usize, day: &Day, places: &mut Vec<Place>) {
+        self.stamps(file, day, places);
+        for it in day.damage() {
+            let cure = "run `telemetry store quarantine` to go on without it, or restore the file";
+            self.faults.push_back(fault::damaged(&it.file, it.offset, it.what).cure(cure));
+        }
+    }
+
+    fn stamps(&mut self, file: usize, day: &Day, places: &mut Vec<Place>) {
         let mut lines = day.lines();
         loop {
             match lines.next() {
@@ -147,13 +155,7 @@ impl Iterator for Answer {
 }
 
 fn unreadable(day: &Day, error: std::io::Error) -> Error {
-    match error.kind() {
-        std::io::ErrorKind::InvalidData => {
-            let what = format!("{error}; the rest of the file is not read");
-            fault::damaged(&day.name(), 0, what).cure("restore the file from a backup")
-        }
-        _ => fault::io("read events", day.name().as_ref(), error),
-    }
+    fault::io("read events", day.name().as_ref(), error)
 }
 
 /// The timestamp of a line, or what is wrong with the line.

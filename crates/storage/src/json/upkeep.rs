@@ -72,6 +72,7 @@ impl Shared {
                     seen.insert(run, producer, at);
                 }
             }
+            recovery.damage.extend(day.damage());
         }
         Ok((seen, recovery))
     }
@@ -147,6 +148,7 @@ impl Shared {
                 *sites.entry(event.site().unwrap_or_default().to_owned()).or_default() += 1;
                 *days.entry(event.timestamp.day()).or_default() += 1;
             }
+            stats.damage.extend(day.damage());
             let name = day.form.tier();
             let known = stats.tiers.iter_mut().find(|it| it.tier == name);
             let found = stats.events - before;
@@ -213,6 +215,7 @@ impl Shared {
                     progress(report.bytes + line.offset, total);
                 }
             }
+            report.damage.extend(day.damage());
             report.files += 1;
             report.bytes += day.size;
             progress(report.bytes, total);

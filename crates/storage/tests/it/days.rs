@@ -144,6 +144,117 @@ fn a_damaged_frame_is_named_and_other_days_are_read() {
     assert!(error.to_string().contains("damaged") || format!("{error:?}").contains("02-01"));
 }
 
+/// Many events of one day, and one of the next, so that the first day can be compressed.
+fn one_long_day(path: &Path) -> (Vec<Event>, PathBuf) {
+    let mut some = events(6_000);
+    let day: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+    for (at, event) in some.iter_mut().enumerate() {
+        event.timestamp = Timestamp::from_nanos(day.as_nanos() + at as i64 * 1_000_003);
+    }
+    some.last_mut().unwrap().timestamp = "2026-02-02T00:00:00Z".parse().unwrap();
+    let store = JsonStore::open(&config(path)).unwrap();
+    store.append(&some).unwrap();
+    assert_eq!(store.compact(&mut |_, _| {}).unwrap().made, 1);
+    store.close().unwrap();
+    (some, path.join("events/2026-02-01.jsonl.zst"))
+}
+
+fn readable(store: &JsonStore) -> (Vec<Event>, Vec<String>) {
+    let (found, errors): (Vec<_>, Vec<_>) =
+        store.query(&Query::all()).unwrap().partition(Result::is_ok);
+    let errors = errors.into_iter().map(|it| it.unwrap_err().to_string());
+    (found.into_iter().map(Result::unwrap).collect(), errors.collect())
+}
+
+/// A frame costs its own lines: those before and behind it are read, and stay when it is taken out.
+#[test]
+fn a_damaged_frame_costs_its_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let (some, path) = one_long_day(directory.path());
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&path, &bytes).unwrap();
+    let reader = JsonStore::open_read_only(directory.path()).unwrap();
+    let (found, errors) = readable(&reader);
+    let lost = some.len() - found.len();
+    assert!((100..2_000).contains(&lost), "{lost} events of a frame of 1 MiB");
+    let first = some.iter().position(|it| !found.contains(it)).unwrap();
+    assert!(first > 0 && found == [&some[..first], &some[first + lost..]].concat());
+    assert!(errors.len() == 1 && errors[0].contains("2026-02-01.jsonl.zst"), "{errors:?}");
+    let damage = reader.verify(VerifyLevel::Quick, &mut |_, _| {}).unwrap().damage;
+    assert!(damage.len() == 1 && damage[0].what.contains("frame"), "{damage:?}");
+    assert_eq!(reader.stats().unwrap().damage.len(), 1);
+    let store = JsonStore::open(&config(directory.path())).unwrap();
+    assert_eq!(store.recovered().damage.len(), 1);
+    // What comes late is not compressed together with what is lost.
+    let mut late = some[first].clone();
+    late.sequence = Some(1_000_000);
+    store.append(&[late]).unwrap();
+    assert!(store.compact(&mut |_, _| {}).is_err());
+    let report = store.quarantine(&mut |_, _| {}).unwrap();
+    let file = &report.files[0];
+    assert_eq!((report.files.len(), file.kept as usize), (1, some.len() - lost - 1));
+    assert!(fs::read(directory.path().join(file.moved_to.as_ref().unwrap())).unwrap() == bytes);
+    assert!(store.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap().is_clean());
+    drop(store);
+    let store = JsonStore::open(&config(directory.path())).unwrap();
+    assert!(store.recovered().is_clean());
+    assert_eq!(store.append(&some).unwrap().stored as usize, lost);
+    store.compact(&mut |_, _| {}).unwrap();
+    assert_eq!(readable(&store).0.len(), some.len() + 1);
+}
+
+/// Lines are found without the table of frames, and that it is damaged is said.
+#[test]
+fn a_damaged_table_of_frames_costs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (some, path) = one_long_day(directory.path());
+    let bytes = fs::read(&path).unwrap();
+    // From the end: magic, descriptor, number of frames, sizes and lengths.
+    for back in [1, 5, 6, 10, 13, 14, 18, 22] {
+        let mut bytes = bytes.clone();
+        let at = bytes.len() - back;
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let reader = JsonStore::open_read_only(directory.path()).unwrap();
+        let (found, errors) = readable(&reader);
+        assert!(found == some, "{back} bytes from the end: {} events", found.len());
+        let clean = reader.verify(VerifyLevel::Quick, &mut |_, _| {}).unwrap().is_clean();
+        // Bits of the descriptor that mean nothing change nothing.
+        assert_eq!((errors.is_empty(), clean), (back == 5, back == 5), "{back}: {errors:?}");
+    }
+    let mut cut = bytes.clone();
+    cut.truncate(bytes.len() - 20);
+    fs::write(&path, cut).unwrap();
+    let store = JsonStore::open(&config(directory.path())).unwrap();
+    assert!(readable(&store).0 == some);
+    assert_eq!(store.quarantine(&mut |_, _| {}).unwrap().files[0].lost, Some(0));
+    assert!(readable(&store) == (some, Vec::new()));
+}
+
+/// A file that is none of ours under the name of a day is named, and hides no other day.
+#[test]
+fn a_day_that_cannot_be_read_hides_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let some = three_days();
+    let path = compressed(directory.path(), &some);
+    fs::write(&path, "not what it was").unwrap();
+    for store in [
+        JsonStore::open_read_only(directory.path()).unwrap(),
+        JsonStore::open(&config(directory.path())).unwrap(),
+    ] {
+        let (found, errors) = readable(&store);
+        assert!(found == some[30..]);
+        assert!(errors.len() == 1 && errors[0].contains("2026-02-01.jsonl.zst"), "{errors:?}");
+        assert_eq!(store.stats().unwrap().damage.len(), 1);
+        assert!(!store.verify(VerifyLevel::Quick, &mut |_, _| {}).unwrap().is_clean());
+    }
+    let store = JsonStore::open(&config(directory.path())).unwrap();
+    assert_eq!(store.quarantine(&mut |_, _| {}).unwrap().files.len(), 1);
+    assert!(readable(&store) == (some[30..].to_vec(), Vec::new()) && !path.exists());
+}
+
 /// As Python's `json.dumps(events, indent=2, default=str)` writes it.
 const ORIGINAL: &str = r#"[
   {
