@@ -36,6 +36,8 @@ pub use json::JsonStore;
 pub use open::{Store, open, open_existing_read_only};
 #[cfg(any(feature = "segment", feature = "json"))]
 pub use rebuild::{RebuildReport, rebuild};
+#[cfg(feature = "synthetic")]
+pub use segment::synthetic;
 #[cfg(feature = "segment")]
 pub use segment::{RecoveryReport, SegmentStore, TornTail};
 #[cfg(feature = "state")]

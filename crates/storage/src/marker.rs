@@ -29,6 +29,10 @@ pub(crate) const SEGMENTS: &str = "segments";
 #[cfg(any(feature = "segment", feature = "json"))]
 pub(crate) const EVENTS: &str = "events";
 
+/// What is remembered of sealed segments.
+#[cfg(feature = "segment")]
+pub(crate) const SUMMARIES: &str = "telemetry-store.summaries";
+
 /// Where the Parquet files of the warm tier lie.
 #[cfg(feature = "segment")]
 pub(crate) const PARQUET: &str = "parquet";
@@ -40,9 +44,10 @@ pub(crate) const ROLLUPS: &str = "rollups";
 /// Whether a name in a store's directory belongs to the segment store, or to what may lie beside it.
 #[cfg(feature = "segment")]
 pub(crate) fn is_ours(name: &str) -> bool {
-    let ours =
-        [FILE, TEMPORARY, LOCK, SPOOL, ROLLUPS, crate::quarantine::DIRECTORY, SEGMENTS, PARQUET];
-    ours.contains(&name) || name.starts_with("state.db")
+    let quarantine = crate::quarantine::DIRECTORY;
+    let files = [FILE, TEMPORARY, LOCK, SUMMARIES];
+    let folders = [SPOOL, ROLLUPS, quarantine, SEGMENTS, PARQUET];
+    files.contains(&name) || folders.contains(&name) || name.starts_with("state.db")
 }
 
 /// Files that may lie in a directory before it becomes a store.

@@ -7,6 +7,9 @@ use telemetry_models::{Event, ProducerId, RunId};
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     streams: HashMap<RunId, HashMap<ProducerId, Ranges>>,
+    /// Sealed segments whose sequences were not read yet, by the hashes of the streams they hold.
+    #[cfg(feature = "segment")]
+    unread: HashMap<u64, Vec<crate::segment::SegmentId>>,
 }
 
 /// What has to be undone when a batch could not be written.
@@ -46,6 +49,44 @@ impl Seen {
     #[cfg(feature = "segment")]
     pub(crate) fn insert_range(&mut self, run: &RunId, producer: &ProducerId, range: (u64, u64)) {
         self.ranges(run, producer).insert_range(range.0, range.1);
+    }
+
+    /// Takes note that a segment holds sequences of streams: they are read when one of the streams
+    /// appends again.
+    #[cfg(feature = "segment")]
+    pub(crate) fn insert_unread(&mut self, segment: crate::segment::SegmentId, streams: &[u64]) {
+        for stream in streams {
+            self.unread.entry(*stream).or_default().push(segment);
+        }
+    }
+
+    /// The segments whose sequences have to be read before a batch is admitted.
+    #[cfg(feature = "segment")]
+    pub(crate) fn unread(
+        &self,
+        batch: &[Event],
+    ) -> std::collections::BTreeSet<crate::segment::SegmentId> {
+        let mut segments = std::collections::BTreeSet::new();
+        if self.unread.is_empty() {
+            return segments;
+        }
+        let same = |a: &Event, b: &Event| a.run == b.run && a.producer == b.producer;
+        for part in batch.chunk_by(same) {
+            if let Some((run, producer)) = part[0].run.as_ref().zip(part[0].producer.as_ref()) {
+                let its = self.unread.get(&crate::segment::stream(run, producer));
+                segments.extend(its.into_iter().flatten());
+            }
+        }
+        segments
+    }
+
+    /// Takes note that all sequences of a segment were inserted.
+    #[cfg(feature = "segment")]
+    pub(crate) fn was_read(&mut self, segment: crate::segment::SegmentId) {
+        self.unread.retain(|_, segments| {
+            segments.retain(|it| *it != segment);
+            !segments.is_empty()
+        });
     }
 
     /// Takes note of one event read back from disk.

@@ -8,13 +8,17 @@ mod decode;
 mod encode;
 mod intern;
 pub(crate) mod sorted;
+mod summary;
 mod v1;
 mod warm;
 mod words;
 
 pub(crate) use decode::BlockReader;
 pub(crate) use encode::{BlockBuilder, Encoded, Scratch};
+pub(crate) use summary::SummaryV1;
 pub(crate) use v1::{EntryV1, FooterV1, MetaV1, StreamV1};
+#[cfg(feature = "parquet")]
+pub(crate) use warm::WarmSumsV3;
 pub(crate) use warm::{WarmMetaV3, WarmPlaceV3};
 pub(crate) use words::outcome_bits;
 
@@ -71,6 +75,13 @@ fn decompress(bytes: &[u8], raw_len: u32, what: &str) -> Result<Vec<u8>, Fault> 
 impl MetaV1 {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
         decode(bytes, "block description")
+    }
+
+    #[cfg(feature = "synthetic")]
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
+        let mut bytes = Vec::new();
+        encode(self, &mut bytes)?;
+        Ok(bytes)
     }
 }
 

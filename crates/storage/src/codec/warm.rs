@@ -25,6 +25,31 @@ pub(crate) struct WarmPlaceV3 {
     pub(crate) blake3: [u8; 32],
 }
 
+/// The body of the block that describes a row group: what a reader of the group holds the bytes
+/// against that it reads. An empty one, as first written, says nothing: the whole file is held against
+/// its hash then.
+#[cfg(feature = "parquet")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct WarmSumsV3 {
+    /// Offset and length of the row group's columns, and their BLAKE3.
+    pub(crate) group: (u64, u64, [u8; 32]),
+    /// The same of what follows the last row group: indexes and metadata.
+    pub(crate) tail: (u64, u64, [u8; 32]),
+}
+
+#[cfg(feature = "parquet")]
+impl WarmSumsV3 {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
+        decode(bytes, "checksums of a row group")
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Fault> {
+        let mut bytes = Vec::new();
+        encode(self, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
 impl WarmMetaV3 {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
         decode(bytes, "block description")

@@ -2,6 +2,7 @@
 
 use super::events::{Columns, Fault, columns_of};
 use super::{ROW_GROUP, batch};
+use crate::codec::WarmSumsV3;
 use crate::disk::{self, DiskFile};
 use arrow_array::BooleanArray;
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::ColumnPath;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use telemetry_interfaces::Parts;
 use telemetry_models::{Event, Outcome, Timestamp};
 
@@ -56,8 +57,73 @@ pub(crate) fn encode(rows: &[(&Event, u32)]) -> Result<Vec<u8>, Fault> {
     Ok(file)
 }
 
+/// What readers of each row group of a file hold its bytes against.
+pub(crate) fn sums(file: &[u8]) -> Result<Vec<WarmSumsV3>, Fault> {
+    let bytes = Bytes::copy_from_slice(file);
+    let metadata = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(fault)?;
+    let mut groups = Vec::new();
+    let mut end = 0;
+    for group in metadata.metadata().row_groups() {
+        let columns = group.columns().iter().map(|it| it.byte_range());
+        let (from, to) = columns
+            .fold((u64::MAX, 0), |(from, to), (at, length)| (from.min(at), to.max(at + length)));
+        groups.push(summed(file, from, to)?);
+        end = end.max(to);
+    }
+    let tail = summed(file, end, file.len() as u64)?;
+    Ok(groups.into_iter().map(|group| WarmSumsV3 { group, tail }).collect())
+}
+
+fn summed(file: &[u8], from: u64, to: u64) -> Result<(u64, u64, [u8; 32]), Fault> {
+    let bytes = file.get(from as usize..to as usize);
+    let bytes = bytes.ok_or("a row group lies outside the file")?;
+    Ok((from, to - from, *blake3::hash(bytes).as_bytes()))
+}
+
+/// Whether a part of a file is what it was.
+pub(crate) fn matches(
+    file: &dyn DiskFile,
+    (from, length, hash): (u64, u64, [u8; 32]),
+) -> std::io::Result<bool> {
+    let mut hasher = blake3::Hasher::new();
+    let (mut at, end) = (from, from.saturating_add(length));
+    while at < end {
+        let piece = match disk::read_exact(file, at, (end - at).min(1 << 20) as usize) {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
+            piece => piece?,
+        };
+        hasher.update(&piece);
+        at += piece.len() as u64;
+    }
+    Ok(hasher.finalize() == hash)
+}
+
 fn fault(error: ParquetError) -> Fault {
     error.to_string()
+}
+
+/// Why a file could not be read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It is not what was written.
+    Damage(Fault),
+    /// It may be: the disk refused.
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for Unread {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl std::fmt::Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damage(what) => f.write_str(what),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
 }
 
 /// A file that is read.
@@ -71,15 +137,28 @@ pub(crate) struct ParquetFile {
 pub(crate) type Wanted<'w> = &'w dyn Fn(Timestamp, &str, Outcome) -> bool;
 
 impl ParquetFile {
-    pub(crate) fn open(file: Arc<dyn DiskFile>) -> Result<Self, Fault> {
-        let length = file.size().map_err(|error| error.to_string())?;
-        let chunks = Chunks { file, length };
+    pub(crate) fn open(file: Arc<dyn DiskFile>) -> Result<Self, Unread> {
+        let chunks = Chunks { length: file.size()?, file, refused: Arc::default() };
         let metadata = ArrowReaderMetadata::load(&chunks, ArrowReaderOptions::new());
-        Ok(Self { chunks, metadata: metadata.map_err(fault)? })
+        let metadata = metadata.map_err(|error| chunks.unread(fault(error)))?;
+        Ok(Self { chunks, metadata })
+    }
+
+    pub(crate) fn disk_file(&self) -> Arc<dyn DiskFile> {
+        Arc::clone(&self.chunks.file)
     }
 
     /// The wanted events of a row group: timestamp in ns, place among those of the same time, event.
     pub(crate) fn read(
+        &self,
+        row_group: usize,
+        parts: Parts,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<(i64, u64, Event)>, Unread> {
+        self.rows(row_group, parts, wanted).map_err(|what| self.chunks.unread(what))
+    }
+
+    fn rows(
         &self,
         row_group: usize,
         parts: Parts,
@@ -154,6 +233,28 @@ impl ParquetFile {
 struct Chunks {
     file: Arc<dyn DiskFile>,
     length: u64,
+    /// What the disk said last, when it refused: the reader of Parquet tells it in words.
+    refused: Arc<Mutex<Option<std::io::Error>>>,
+}
+
+impl Chunks {
+    /// Why reading ended with an error.
+    fn unread(&self, what: Fault) -> Unread {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        refused.map_or(Unread::Damage(what), Unread::Io)
+    }
+
+    /// Takes note of a refusal. A file that ends too early is damaged.
+    fn note<T>(&self, read: std::io::Result<T>) -> std::io::Result<T> {
+        read.map_err(|error| {
+            let kind = error.kind();
+            if kind != std::io::ErrorKind::UnexpectedEof {
+                let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                *refused = Some(error);
+            }
+            kind.into()
+        })
+    }
 }
 
 impl Length for Chunks {
@@ -166,7 +267,7 @@ impl ChunkReader for Chunks {
     type T = Piece;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Piece> {
-        Ok(Piece { file: Arc::clone(&self.file), at: start, end: self.length })
+        Ok(Piece { chunks: self.clone(), at: start })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
@@ -174,7 +275,7 @@ impl ChunkReader for Chunks {
         if beyond {
             return Err(ParquetError::EOF("a column lies beyond the end of the file".into()));
         }
-        let bytes = disk::read_exact(&*self.file, start, length);
+        let bytes = self.note(disk::read_exact(&*self.file, start, length));
         bytes.map(Bytes::from).map_err(|error| ParquetError::External(Box::new(error)))
     }
 }
@@ -182,16 +283,16 @@ impl ChunkReader for Chunks {
 /// A file from a place on.
 #[derive(Debug)]
 pub(crate) struct Piece {
-    file: Arc<dyn DiskFile>,
+    chunks: Chunks,
     at: u64,
-    end: u64,
 }
 
 impl std::io::Read for Piece {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let room = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let chunks = &self.chunks;
+        let room = usize::try_from(chunks.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
         let length = buffer.len().min(room);
-        let read = self.file.read_at(&mut buffer[..length], self.at)?;
+        let read = chunks.note(chunks.file.read_at(&mut buffer[..length], self.at))?;
         self.at += read as u64;
         Ok(read)
     }

@@ -4,7 +4,7 @@ mod batch;
 mod events;
 mod file;
 
-pub(crate) use file::{ParquetFile, encode};
+pub(crate) use file::{ParquetFile, Unread, encode, matches, sums};
 
 pub(crate) use crate::marker::PARQUET as DIRECTORY;
 

@@ -1,15 +1,24 @@
 //! Reads blocks of either kind, with what the rows of a stripe share kept at hand.
 
+use super::chooser::CURE;
+use super::footers::Footers;
 use super::frame::{self, Found};
-use super::index::BlockEntry;
+use super::index::{BlockEntry, Known, Segment};
 use super::names::{self, SegmentId};
+#[cfg(feature = "parquet")]
+use crate::codec::WarmSumsV3;
 use crate::codec::sorted::{Dictionary, Key, LINE, RowKeys, Rows, RowsMetaV2, Unpacker};
 use crate::codec::{BlockReader, MetaV1, WarmPlaceV3};
 use crate::disk::{self, Disk, DiskFile, OpenMode};
+use crate::fault;
+use crate::marker::Marker;
+#[cfg(feature = "parquet")]
+use crate::parquet::{self, ParquetFile, Unread};
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use telemetry_interfaces::Query;
+use telemetry_interfaces::{Code, Error, ErrorKind, Query};
 use telemetry_models::{Event, EventId};
 
 /// Dictionaries kept: more stripes than this seldom overlap in time.
@@ -22,8 +31,39 @@ pub(super) struct BlockSource {
     files: HashMap<SegmentId, Arc<dyn DiskFile>>,
     dictionaries: VecDeque<((SegmentId, u64), Arc<Dictionary>)>,
     unpacker: Option<Unpacker>,
+    /// While it is held, this process removes no segment.
+    _reading: Option<Arc<()>>,
     #[cfg(feature = "parquet")]
-    parquet: VecDeque<(String, crate::parquet::ParquetFile)>,
+    parquet: VecDeque<(String, ParquetFile)>,
+}
+
+/// Why something could not be read.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It is not what was written.
+    Damage(String),
+    /// It may be, and cannot be had: what was being done, to which file.
+    Io(&'static str, PathBuf, io::Error),
+}
+
+impl From<String> for Trouble {
+    fn from(what: String) -> Self {
+        Self::Damage(what)
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(what: &str) -> Self {
+        Self::Damage(what.into())
+    }
+}
+
+/// Damage, when a file ends too early; otherwise what the disk says.
+fn trouble(doing: &'static str, path: PathBuf, error: io::Error) -> Trouble {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return Trouble::Damage("the file ends within the block".into());
+    }
+    Trouble::Io(doing, path, error)
 }
 
 /// A decoded block of either kind.
@@ -75,6 +115,7 @@ impl BlockSource {
             files: HashMap::new(),
             dictionaries: VecDeque::new(),
             unpacker: None,
+            _reading: None,
             #[cfg(feature = "parquet")]
             parquet: VecDeque::new(),
         }
@@ -89,18 +130,65 @@ impl BlockSource {
         Ok(())
     }
 
-    fn file(&mut self, id: SegmentId) -> Result<Arc<dyn DiskFile>, String> {
-        self.hold(id).map_err(|error| format!("the segment cannot be opened: {error}"))?;
+    /// Keeps segments in the directory that are replaced meanwhile.
+    pub(super) fn keep_replaced(&mut self, reading: Arc<()>) {
+        self._reading = Some(reading);
+    }
+
+    fn file(&mut self, id: SegmentId) -> Result<Arc<dyn DiskFile>, Trouble> {
+        let held = self.hold(id);
+        held.map_err(|error| trouble("open", names::path(&self.store, id), error))?;
         Ok(Arc::clone(&self.files[&id]))
     }
 
-    fn block(&mut self, id: SegmentId, offset: u64, kind: u8) -> Result<frame::Block, String> {
+    /// What is in a sealed segment.
+    pub(super) fn footer(
+        &mut self,
+        known: &Known,
+        footers: &Footers,
+    ) -> Result<Arc<Segment>, Trouble> {
+        let id = known.sealed.id();
+        let path = names::path(&self.store, id);
+        let file = self.file(id)?;
+        footers.read(known, &*file).map_err(|error| trouble("read the segment", path, error))
+    }
+
+    fn block(&mut self, id: SegmentId, offset: u64, kind: u8) -> Result<frame::Block, Trouble> {
         let file = self.file(id)?;
         let found = file.size().and_then(|size| frame::read_block(&*file, offset, size));
-        match found.map_err(|error| format!("the block cannot be read: {error}"))? {
+        let path = || names::path(&self.store, id);
+        match found.map_err(|error| trouble("read the segment", path(), error))? {
             Found::Block(block) if block.kind == kind => Ok(block),
             _ => Err("the block does not match its checksum".into()),
         }
+    }
+
+    /// Says of a file that could not be read what somebody can do about it.
+    pub(super) fn failed(
+        &self,
+        id: SegmentId,
+        doing: &str,
+        path: &Path,
+        error: io::Error,
+        lost: &str,
+    ) -> Error {
+        if error.kind() != io::ErrorKind::NotFound {
+            return fault::io(doing, path, error).with("lost", lost);
+        }
+        let named = Marker::read(&*self.disk, &self.store)
+            .is_ok_and(|marker| marker.sealed.iter().any(|it| it.id() == id));
+        if named {
+            let what = format!("{} is missing; {lost}", path.display());
+            return fault::damaged(&names::relative(id), 0, what).cure(CURE);
+        }
+        Error::new(
+            ErrorKind::Unavailable,
+            Code::StorageUnavailable,
+            format!("the segment was replaced while the query was answered; {lost}"),
+        )
+        .with("file", names::relative(id))
+        .source(error)
+        .cure("ask again")
     }
 
     /// Whether a stripe may hold an identifier; yes when its filter is missing or damaged.
@@ -114,13 +202,14 @@ impl BlockSource {
             .unwrap_or(true)
     }
 
-    fn dictionary(&mut self, id: SegmentId, offset: u64) -> Result<Arc<Dictionary>, String> {
+    fn dictionary(&mut self, id: SegmentId, offset: u64) -> Result<Arc<Dictionary>, Trouble> {
         if let Some((_, found)) = self.dictionaries.iter().find(|(key, _)| *key == (id, offset)) {
             return Ok(Arc::clone(found));
         }
-        let block = self
-            .block(id, offset, frame::DICTIONARY)
-            .map_err(|what| format!("the dictionary at byte {offset}: {what}"))?;
+        let block = self.block(id, offset, frame::DICTIONARY).map_err(|trouble| match trouble {
+            Trouble::Damage(what) => format!("the dictionary at byte {offset}: {what}").into(),
+            io => io,
+        })?;
         let dictionary = Dictionary::from_bytes(&block.body, self.unpacker()?)
             .map_err(|what| format!("the dictionary at byte {offset}: {what}"))?;
         let dictionary = Arc::new(dictionary);
@@ -145,11 +234,11 @@ impl BlockSource {
         entry: &BlockEntry,
         query: &Query,
         outcomes: u32,
-    ) -> Result<(Block, Wanted), String> {
+    ) -> Result<(Block, Wanted), Trouble> {
         let (block, mut wanted) = match (entry.stripe, &entry.warm) {
             (None, _) => self.log(entry, query, outcomes)?,
             (Some(stripe), None) => self.sorted(entry, stripe.dictionary, query, outcomes)?,
-            (Some(_), Some(place)) => self.warm(place, query, outcomes)?,
+            (Some(_), Some(place)) => self.warm(entry, place, query, outcomes)?,
         };
         if let Some(site) = &query.site {
             keep(&mut wanted, |row| Ok(block.site(row)? == Some(site)))?;
@@ -165,7 +254,7 @@ impl BlockSource {
         entry: &BlockEntry,
         query: &Query,
         outcomes: u32,
-    ) -> Result<(Block, Wanted), String> {
+    ) -> Result<(Block, Wanted), Trouble> {
         let block = self.block(entry.segment, entry.offset, frame::EVENTS)?;
         let meta = MetaV1::from_bytes(&block.meta)?;
         let block = BlockReader::new(&meta, &block.body, query.parts_needed())?;
@@ -193,7 +282,7 @@ impl BlockSource {
         dictionary: u64,
         query: &Query,
         outcomes: u32,
-    ) -> Result<(Block, Wanted), String> {
+    ) -> Result<(Block, Wanted), Trouble> {
         let block = self.block(entry.segment, entry.offset, frame::ROWS)?;
         let meta = RowsMetaV2::from_bytes(&block.meta)?;
         let keys = RowKeys::new(&meta, &block.body, self.unpacker()?)?;
@@ -222,19 +311,21 @@ impl BlockSource {
 impl BlockSource {
     fn warm(
         &mut self,
+        entry: &BlockEntry,
         place: &WarmPlaceV3,
         query: &Query,
         outcomes: u32,
-    ) -> Result<(Block, Wanted), String> {
+    ) -> Result<(Block, Wanted), Trouble> {
+        let described = self.block(entry.segment, entry.offset, frame::WARM)?;
         let pattern = query.selector.as_ref();
         let wanted = |at, selector: &str, outcome| {
             query.covers_time(at)
                 && outcomes & crate::codec::outcome_bits(&[outcome]) != 0
                 && pattern.is_none_or(|it| it.matches(selector))
         };
-        let file = self.parquet(place)?;
+        let file = self.parquet(place, &described.body)?;
         let rows = file.read(place.row_group as usize, query.parts_needed(), &wanted);
-        let rows = rows.map_err(|what| format!("{}: {what}", place.file))?;
+        let rows = rows.map_err(|unread| self.unread(place, unread))?;
         let mut events = Vec::with_capacity(rows.len());
         let mut places = Vec::with_capacity(rows.len());
         for (row, (at, tie, event)) in rows.into_iter().enumerate() {
@@ -244,20 +335,47 @@ impl BlockSource {
         Ok((Block::Warm(events), places))
     }
 
-    fn parquet(&mut self, place: &WarmPlaceV3) -> Result<crate::parquet::ParquetFile, String> {
-        if let Some((_, file)) = self.parquet.iter().find(|(name, _)| *name == place.file) {
-            return Ok(file.clone());
+    fn unread(&self, place: &WarmPlaceV3, unread: Unread) -> Trouble {
+        match unread {
+            Unread::Damage(what) => format!("{}: {what}", place.file).into(),
+            Unread::Io(error) => {
+                trouble("read the Parquet file", self.store.join(&place.file), error)
+            }
         }
-        let failed = |error: std::io::Error| format!("{} cannot be read: {error}", place.file);
-        let opened = self.disk.open(&self.store.join(&place.file), OpenMode::Read);
-        let opened = opened.map_err(failed)?;
-        let size = opened.size().map_err(failed)?;
-        if size != place.bytes {
-            let (file, expected) = (&place.file, place.bytes);
-            return Err(format!("{file} has {size} bytes, expected {expected}"));
+    }
+
+    /// A Parquet file, of which everything that reading a row group touches is what was written.
+    fn parquet(&mut self, place: &WarmPlaceV3, sums: &[u8]) -> Result<ParquetFile, Trouble> {
+        let path = self.store.join(&place.file);
+        let failed = |error| trouble("read the Parquet file", path.clone(), error);
+        let known = self.parquet.iter().find(|(name, _)| *name == place.file);
+        let (opened, known) = match known {
+            Some((_, file)) => (file.disk_file(), Some(file.clone())),
+            None => (self.disk.open(&path, OpenMode::Read).map_err(failed)?, None),
+        };
+        let file = &place.file;
+        if known.is_none() {
+            let (size, expected) = (opened.size().map_err(failed)?, place.bytes);
+            if size != expected {
+                return Err(format!("{file} has {size} bytes, expected {expected}").into());
+            }
         }
-        let file = crate::parquet::ParquetFile::open(opened)
-            .map_err(|what| format!("{}: {what}", place.file))?;
+        let sound = if sums.is_empty() {
+            // As it was first written: the hash of the whole file alone.
+            known.is_some()
+                || parquet::matches(&*opened, (0, place.bytes, place.blake3)).map_err(failed)?
+        } else {
+            let sums = WarmSumsV3::from_bytes(sums)?;
+            (known.is_some() || parquet::matches(&*opened, sums.tail).map_err(failed)?)
+                && parquet::matches(&*opened, sums.group).map_err(failed)?
+        };
+        if !sound {
+            return Err(format!("{file} is not what was written").into());
+        }
+        if let Some(file) = known {
+            return Ok(file);
+        }
+        let file = ParquetFile::open(opened).map_err(|unread| self.unread(place, unread))?;
         if self.parquet.len() >= DICTIONARIES {
             self.parquet.pop_front();
         }
@@ -270,12 +388,14 @@ impl BlockSource {
 impl BlockSource {
     fn warm(
         &mut self,
+        _entry: &BlockEntry,
         place: &WarmPlaceV3,
         _query: &Query,
         _outcomes: u32,
-    ) -> Result<(Block, Wanted), String> {
+    ) -> Result<(Block, Wanted), Trouble> {
         let file = &place.file;
-        Err(format!("its events are in {file}: build with the feature `parquet` to read them"))
+        Err(format!("its events are in {file}: build with the feature `parquet` to read them")
+            .into())
     }
 }
 

@@ -1,12 +1,12 @@
 //! Makes sorted segments out of logs and small sorted ones.
 
-use super::blocks::BlockSource;
+use super::blocks::{BlockSource, Trouble};
 use super::frame::{self, Trailer};
-use super::index::BlockEntry;
+use super::index::{BlockEntry, Entry, Known, Segment};
 use super::names::{self, SegmentId};
-use super::{Shared, recover, scan};
+use super::{Shared, recover, scan, summary};
 use crate::codec::sorted::{Stripe, StripeEncoder};
-use crate::codec::{EntryV1, FooterV1, ledger_to_bytes};
+use crate::codec::{EntryV1, FooterV1, SummaryV1, ledger_to_bytes};
 use crate::disk::{DiskFile, OpenMode};
 use crate::fault;
 use crate::marker::Sealed;
@@ -77,11 +77,14 @@ impl Shared {
         let mut group = Group::new();
         let mut bytes = 0;
         for sealed in &writer.marker.sealed {
-            let segment = index.segments.get(&sealed.id());
-            let sound = segment.is_some_and(|it| it.sealed && it.gaps.is_empty());
+            let small = !sealed.warm && (sealed.last.is_none() || sealed.bytes < full / 2);
+            let sound = match index.segments.get(&sealed.id()) {
+                // The others stay as they are, whatever is in them.
+                Some(Entry::Known(known)) => !small || self.footer(known)?.gaps.is_empty(),
+                Some(Entry::Read(_)) | None => false,
+            };
             report.damaged += u64::from(!sound);
-            let wanted =
-                sound && !sealed.warm && (sealed.last.is_none() || sealed.bytes < full / 2);
+            let wanted = sound && small;
             if !wanted || bytes + sealed.bytes > full && !group.is_empty() {
                 groups.push(std::mem::take(&mut group));
                 bytes = 0;
@@ -112,12 +115,23 @@ impl Shared {
         }
         let expected = group.iter().map(|it| it.events).sum();
         let sealed = self.take_over(id, &unfinished, expected, &|it| id.covers(it))?;
-        for it in group {
-            // What cannot be removed now is removed when the store is opened for writing.
-            let _ = self.disk.remove(&names::path(&self.path, it.id()));
+        self.remove_replaced(group.iter().map(Sealed::id));
+        Ok(Some(sealed))
+    }
+
+    /// Removes segments that no manifest and no index names any more. What cannot be removed now is
+    /// removed with the next ones, or when the store is opened for writing.
+    pub(super) fn remove_replaced(&self, ids: impl Iterator<Item = SegmentId>) {
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        replaced.extend(ids);
+        // A query of this process that could not hold all it planned to read.
+        if Arc::strong_count(&self.reading) > 1 {
+            return;
+        }
+        for id in replaced.drain(..) {
+            let _ = self.disk.remove(&names::path(&self.path, id));
         }
         let _ = self.disk.sync_dir(&names::directory(&self.path));
-        Ok(Some(sealed))
     }
 
     /// Gives a whole and synced segment its name, and has manifest and index name it instead of
@@ -138,7 +152,7 @@ impl Shared {
         let reading = |error| fault::io("read the segment", &path, error);
         let file = self.disk.open(&path, OpenMode::Read).map_err(reading)?;
         let size = file.size().map_err(reading)?;
-        let scan = scan::load(&*file, &path, id, size)?;
+        let scan = scan::load(&*file, id, size).map_err(reading)?;
         let sealed = recover::sealed(&*file, &path, id, &scan)?;
         if !scan.sealed || !scan.gaps.is_empty() || sealed.events != events {
             let found = sealed.events;
@@ -163,8 +177,37 @@ impl Shared {
         }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         index.segments.retain(|it, _| !replaces(*it));
-        index.absorb(id, &scan, &mut |_| {});
+        let mut streams = Vec::new();
+        let segment = Segment::of(id, &scan, &mut |its| {
+            streams.extend(its.iter().map(|it| summary::stream_of(&it.run, &it.producer)));
+        });
+        let summary = SummaryV1::of(id, summary::hash_of(&sealed), &segment, streams);
+        index.settle(id, segment, Some(&sealed));
+        drop(index);
+        self.footers.retain(&|it| !replaces(it.id()));
+        writer.remember(&summary);
         Ok(sealed)
+    }
+
+    /// What is in a sealed segment.
+    pub(super) fn footer(&self, known: &Known) -> Result<Arc<Segment>> {
+        let path = names::path(&self.path, known.sealed.id());
+        let reading = |error| fault::io("read the segment", &path, error);
+        let file = self.disk.open(&path, OpenMode::Read).map_err(reading)?;
+        self.footers.read(known, &*file).map_err(reading)
+    }
+
+    /// Blocks and ledgers of a segment; `None` when it is not there any more.
+    pub(super) fn contents(&self, id: SegmentId) -> Result<Option<Contents>> {
+        let known = {
+            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+            match index.segments.get(&id) {
+                None => return Ok(None),
+                Some(Entry::Read(segment)) => return Ok(Some(Contents::of(segment))),
+                Some(Entry::Known(known)) => Arc::clone(known),
+            }
+        };
+        Ok(Some(Contents::of(&*self.footer(&known)?)))
     }
 
     /// Begins a sorted segment in a file of its own.
@@ -191,14 +234,12 @@ impl Shared {
         let mut ledgers = BTreeMap::new();
         let mut events = Vec::new();
         for sealed in group {
-            let blocks = {
-                let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-                let Some(segment) = index.segments.get(&sealed.id()) else { return Ok(false) };
-                for ledger in &segment.ledgers {
-                    ledgers.insert((ledger.run.clone(), ledger.producer.clone()), ledger.clone());
-                }
-                segment.blocks.clone()
+            let Some(Contents { blocks, ledgers: its }) = self.contents(sealed.id())? else {
+                return Ok(false);
             };
+            for ledger in its {
+                ledgers.insert((ledger.run.clone(), ledger.producer.clone()), ledger);
+            }
             let same = |a: &Arc<BlockEntry>, b: &Arc<BlockEntry>| {
                 a.stripe.is_some() && a.stripe == b.stripe
             };
@@ -225,6 +266,18 @@ impl Shared {
     }
 }
 
+/// What is in a segment.
+pub(super) struct Contents {
+    pub(super) blocks: Vec<Arc<BlockEntry>>,
+    pub(super) ledgers: Vec<Ledger>,
+}
+
+impl Contents {
+    fn of(segment: &Segment) -> Self {
+        Self { blocks: segment.blocks.clone(), ledgers: segment.ledgers.clone() }
+    }
+}
+
 fn worth(group: &[Sealed], full: u64, eagerness: Eagerness) -> bool {
     let unsorted = group.iter().any(|it| it.last.is_none());
     let full_log = group.iter().any(|it| it.last.is_none() && it.bytes >= full / 2);
@@ -244,10 +297,13 @@ pub(super) fn append_order(
     let mut rows = Vec::new();
     let mut keys = Vec::new();
     for block in blocks {
-        let damaged = |what| {
-            let file = names::relative(block.segment);
-            fault::damaged(&file, block.offset, what)
-                .cure("run `telemetry store verify`; the segment stays as it is")
+        let damaged = |trouble| match trouble {
+            Trouble::Damage(what) => {
+                let file = names::relative(block.segment);
+                fault::damaged(&file, block.offset, what)
+                    .cure("run `telemetry store verify`; the segment stays as it is")
+            }
+            Trouble::Io(doing, path, error) => fault::io(doing, &path, error),
         };
         let (decoded, wanted) = source.open(block, &Query::all(), u32::MAX).map_err(damaged)?;
         let at = rows.len();

@@ -35,6 +35,8 @@ pub(crate) const FILTER: u8 = 5;
 pub(crate) const ROWS: u8 = 6;
 /// Events sorted by selector in a row group of a Parquet file: the body says which.
 pub(crate) const WARM: u8 = 7;
+/// What is remembered of a sealed segment: all of it is the body. In the file of summaries alone.
+pub(crate) const SUMMARY: u8 = 8;
 
 const fn version(id: SegmentId) -> u32 {
     match (id.sorted, id.warm) {

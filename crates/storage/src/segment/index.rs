@@ -4,7 +4,9 @@ use super::frame;
 use super::names::SegmentId;
 use super::scan::{self, Gap, Scan};
 use crate::codec::sorted::{DictionaryMetaV2, RowsMetaV2};
-use crate::codec::{EntryV1, MetaV1, StreamV1, WarmMetaV3, WarmPlaceV3, ledger_from_bytes};
+use crate::codec::{
+    EntryV1, MetaV1, StreamV1, SummaryV1, WarmMetaV3, WarmPlaceV3, ledger_from_bytes,
+};
 use crate::marker::Sealed;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,9 +15,53 @@ use telemetry_models::Timestamp;
 
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pub(crate) segments: BTreeMap<SegmentId, Segment>,
+    pub(crate) segments: BTreeMap<SegmentId, Entry>,
+    /// Every selector of the store; kept by the writer alone, which bounds their number.
     pub(crate) selectors: Names,
-    pub(crate) sites: Names,
+}
+
+/// What is in memory of a segment.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// A sealed one with everything in place: its footer is read when a query needs it.
+    Known(Arc<Known>),
+    /// One that grows, or is damaged.
+    Read(Box<Segment>),
+}
+
+/// Bounds of a sealed segment.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) sealed: Sealed,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) outcomes: u32,
+    #[cfg(feature = "rollup")]
+    pub(crate) days: Box<[(i32, u64)]>,
+}
+
+impl Entry {
+    /// Length of the file, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Known(known) => known.sealed.bytes,
+            Self::Read(segment) => segment.end + segment.tail,
+        }
+    }
+}
+
+impl Known {
+    /// From what is remembered of a segment that the manifest names.
+    pub(crate) fn of(sealed: &Sealed, summary: &SummaryV1) -> Self {
+        Self {
+            sealed: sealed.clone(),
+            first: Timestamp::from_nanos(summary.earliest),
+            last: Timestamp::from_nanos(summary.latest),
+            outcomes: summary.outcomes,
+            #[cfg(feature = "rollup")]
+            days: summary.days.clone().into_boxed_slice(),
+        }
+    }
 }
 
 /// One segment file.
@@ -31,6 +77,9 @@ pub(crate) struct Segment {
     /// Bytes behind `end` that are no block.
     pub(crate) tail: u64,
     pub(crate) sealed: bool,
+    /// What its blocks refer to by numbers.
+    pub(crate) selectors: Names,
+    pub(crate) sites: Names,
 }
 
 /// One block of events.
@@ -45,9 +94,9 @@ pub(crate) struct BlockEntry {
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
     pub(crate) outcomes: u32,
-    /// Number in [`Index::selectors`], count.
+    /// Number in [`Segment::selectors`], count.
     pub(crate) selectors: Box<[(u32, u32)]>,
-    /// Number in [`Index::sites`], count.
+    /// Number in [`Segment::sites`], count.
     pub(crate) sites: Box<[(u32, u32)]>,
     pub(crate) days: Box<[(i32, u32)]>,
 }
@@ -73,7 +122,7 @@ impl Names {
         self.numbers.contains_key(name)
     }
 
-    fn number(&mut self, name: &str) -> u32 {
+    pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.numbers.get(name) {
             return *number;
         }
@@ -85,24 +134,132 @@ impl Names {
 }
 
 impl Index {
-    /// Adds what a scan found in a segment. `described` hears of all sequences.
+    /// The segment that grows, or one that was read.
+    pub(crate) fn read(&mut self, id: SegmentId) -> &mut Segment {
+        let entry = self.segments.entry(id).or_insert_with(|| Entry::Read(Box::default()));
+        if let Entry::Known(_) = entry {
+            *entry = Entry::Read(Box::default());
+        }
+        match entry {
+            Entry::Read(segment) => segment,
+            Entry::Known(_) => unreachable!("replaced above"),
+        }
+    }
+
+    /// Adds a block of events that was just written.
+    pub(crate) fn push(&mut self, id: SegmentId, offset: u64, meta: &MetaV1) {
+        for (name, _) in &meta.selectors {
+            self.selectors.number(name);
+        }
+        self.read(id).push(id, offset, meta);
+    }
+
+    /// Has only the bounds of a segment in memory when everything of it is in place and as the
+    /// manifest says; otherwise all that is known of it.
+    pub(crate) fn settle(&mut self, id: SegmentId, mut segment: Segment, sealed: Option<&Sealed>) {
+        let entry = match sealed {
+            Some(sealed) if segment.is_sound(sealed) => {
+                let summary = SummaryV1::of(id, [0; 32], &segment, Vec::new());
+                Entry::Known(Arc::new(Known::of(sealed, &summary)))
+            }
+            sealed => {
+                if let Some(sealed) = sealed {
+                    segment.expect(sealed);
+                }
+                Entry::Read(Box::new(segment))
+            }
+        };
+        self.segments.insert(id, entry);
+    }
+
+    /// Compares with what the manifest says of sealed segments: what is missing becomes a gap.
+    pub(crate) fn expect(&mut self, sealed: &[Sealed]) {
+        for it in sealed {
+            match self.segments.get_mut(&it.id()) {
+                Some(Entry::Known(_)) => {}
+                Some(Entry::Read(segment)) => segment.expect(it),
+                None => {
+                    let gap = Gap {
+                        offset: 0,
+                        length: it.bytes,
+                        events: Some(it.events),
+                        harmless: it.blocks == 0,
+                        what: "the segment is missing",
+                    };
+                    let missing = Segment { gaps: vec![gap], sealed: true, ..Segment::default() };
+                    self.segments.insert(it.id(), Entry::Read(Box::new(missing)));
+                }
+            }
+        }
+    }
+}
+
+impl Segment {
+    /// What a scan found. `described` hears of all sequences.
+    pub(crate) fn of(id: SegmentId, scan: &Scan, described: &mut dyn FnMut(&[StreamV1])) -> Self {
+        let mut segment = Self::default();
+        segment.absorb(id, scan, described);
+        segment
+    }
+
+    /// Adds what a scan found from where the last one ended.
     pub(crate) fn absorb(
         &mut self,
-        number: SegmentId,
+        id: SegmentId,
         scan: &Scan,
         described: &mut dyn FnMut(&[StreamV1]),
     ) {
-        self.segments.entry(number).or_default();
+        self.blocks_of(id, &scan.entries, described);
+        self.gaps.extend_from_slice(&scan.gaps);
+        self.end = scan.end;
+        self.tail = scan.tail;
+        self.sealed = scan.sealed;
+    }
+
+    /// Adds blocks.
+    pub(crate) fn blocks_of(
+        &mut self,
+        id: SegmentId,
+        entries: &[EntryV1],
+        described: &mut dyn FnMut(&[StreamV1]),
+    ) {
         let mut stripe = None;
-        for entry in &scan.entries {
-            self.absorb_entry(number, entry, &mut stripe, described);
+        for entry in entries {
+            self.absorb_entry(id, entry, &mut stripe, described);
         }
-        let segment = self.segments.entry(number).or_default();
-        segment.entries += scan.entries.len() as u64;
-        segment.gaps.extend_from_slice(&scan.gaps);
-        segment.end = scan.end;
-        segment.tail = scan.tail;
-        segment.sealed = scan.sealed;
+        self.entries += entries.len() as u64;
+    }
+
+    /// Whether it is all that the manifest says, and nothing else.
+    pub(crate) fn is_sound(&self, sealed: &Sealed) -> bool {
+        let events = self.blocks.iter().map(|block| u64::from(block.events)).sum::<u64>();
+        let whole = self.sealed && self.gaps.is_empty() && self.tail == 0;
+        whole && (self.end, self.entries, events) == (sealed.bytes, sealed.blocks, sealed.events)
+    }
+
+    /// Compares with what the manifest says: what is missing becomes a gap.
+    pub(crate) fn expect(&mut self, it: &Sealed) {
+        if self.sealed {
+            return;
+        }
+        let found: u64 = self.blocks.iter().map(|block| u64::from(block.events)).sum();
+        let in_gaps: u64 = self.gaps.iter().filter_map(|gap| gap.events).sum();
+        let size = self.end + self.tail;
+        let cut_short = size < it.bytes;
+        self.gaps.push(Gap {
+            offset: if cut_short { size } else { self.end },
+            length: it.bytes.saturating_sub(self.end),
+            events: Some(it.events.saturating_sub(found + in_gaps)),
+            harmless: self.entries >= it.blocks,
+            what: if cut_short {
+                "the segment is shorter than when it was sealed"
+            } else {
+                "the segment's index is damaged"
+            },
+        });
+        self.sealed = true;
+        self.end = size;
+        self.tail = 0;
     }
 
     fn absorb_entry(
@@ -123,7 +280,7 @@ impl Index {
             },
             frame::LEDGER => match ledger_from_bytes(&entry.meta) {
                 Ok(ledger) => {
-                    self.segments.entry(number).or_default().ledgers.push(ledger);
+                    self.ledgers.push(ledger);
                     true
                 }
                 Err(_) => false,
@@ -151,7 +308,7 @@ impl Index {
                     } else {
                         let events = Some(meta.events.into());
                         let what = "rows whose dictionary is missing or damaged";
-                        self.gap(number, entry, events, what);
+                        self.gap(entry, events, what);
                     }
                     true
                 }
@@ -162,20 +319,14 @@ impl Index {
         if !understood {
             let events = scan::events_in(entry.kind, &entry.meta);
             let what = "a block whose description this version does not understand";
-            self.gap(number, entry, events, what);
+            self.gap(entry, events, what);
         }
     }
 
-    fn gap(
-        &mut self,
-        segment: SegmentId,
-        entry: &EntryV1,
-        events: Option<u64>,
-        what: &'static str,
-    ) {
+    fn gap(&mut self, entry: &EntryV1, events: Option<u64>, what: &'static str) {
         let (offset, length) = (entry.offset, entry.length);
         let gap = Gap { offset, length, events, harmless: false, what };
-        self.segments.entry(segment).or_default().gaps.push(gap);
+        self.gaps.push(gap);
     }
 
     /// Adds a block of rows.
@@ -202,7 +353,7 @@ impl Index {
             sites: meta.sites.iter().map(|(it, n)| (sites.number(it), *n)).collect(),
             days: meta.days.clone().into_boxed_slice(),
         };
-        self.segments.entry(segment).or_default().blocks.push(Arc::new(entry));
+        self.blocks.push(Arc::new(entry));
     }
 
     /// Adds a block of events.
@@ -222,49 +373,7 @@ impl Index {
             sites: meta.sites.iter().map(|(it, n)| (sites.number(it), *n)).collect(),
             days: meta.days.clone().into_boxed_slice(),
         };
-        self.segments.entry(segment).or_default().blocks.push(Arc::new(entry));
-    }
-
-    /// Compares with what the manifest says of sealed segments: what is missing becomes a gap.
-    pub(crate) fn expect(&mut self, sealed: &[Sealed]) {
-        for it in sealed {
-            let Some(segment) = self.segments.get_mut(&it.id()) else {
-                let gap = Gap {
-                    offset: 0,
-                    length: it.bytes,
-                    events: Some(it.events),
-                    harmless: it.blocks == 0,
-                    what: "the segment is missing",
-                };
-                self.segments.insert(
-                    it.id(),
-                    Segment { gaps: vec![gap], sealed: true, ..Segment::default() },
-                );
-                continue;
-            };
-            if segment.sealed {
-                continue;
-            }
-            let found: u64 = segment.blocks.iter().map(|block| u64::from(block.events)).sum();
-            let in_gaps: u64 = segment.gaps.iter().filter_map(|gap| gap.events).sum();
-            let blocks = segment.entries;
-            let size = segment.end + segment.tail;
-            let cut_short = size < it.bytes;
-            segment.gaps.push(Gap {
-                offset: if cut_short { size } else { segment.end },
-                length: it.bytes.saturating_sub(segment.end),
-                events: Some(it.events.saturating_sub(found + in_gaps)),
-                harmless: blocks >= it.blocks,
-                what: if cut_short {
-                    "the segment is shorter than when it was sealed"
-                } else {
-                    "the segment's index is damaged"
-                },
-            });
-            segment.sealed = true;
-            segment.end = size;
-            segment.tail = 0;
-        }
+        self.blocks.push(Arc::new(entry));
     }
 }
 

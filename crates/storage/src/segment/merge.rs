@@ -1,10 +1,11 @@
 //! Merges the blocks of an answer in the order of time.
 
-use super::blocks::{Block, BlockSource, left_of};
-use super::index::BlockEntry;
-use super::names;
-use super::query::CURE;
+use super::blocks::{Block, BlockSource, Trouble, left_of};
+use super::chooser::{self, CURE, Chooser};
+use super::index::{BlockEntry, Known};
+use super::names::{self, SegmentId};
 use crate::fault;
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::collections::binary_heap::{BinaryHeap, PeekMut};
 use std::sync::Arc;
@@ -18,13 +19,13 @@ pub(super) struct Merge {
     query: Query,
     /// The conditions that are still to be looked at in a whole event; `None` without any.
     rest: Option<Query>,
-    outcomes: u32,
     newest_first: bool,
     /// One block after the other, as they are stored.
     any_order: bool,
     left: usize,
-    /// Blocks still to be opened, the next one last.
-    planned: Vec<(u64, Arc<BlockEntry>)>,
+    chooser: Chooser,
+    /// Blocks and segments still to be opened.
+    planned: BinaryHeap<Due>,
     /// The next event of each opened block: its key, and the block's place in `open`.
     heads: BinaryHeap<(Place, usize)>,
     open: Vec<Option<Cursor>>,
@@ -37,6 +38,49 @@ type Place = (i64, u64);
 
 fn place(at: Timestamp, position: u64, newest_first: bool) -> Place {
     if newest_first { (at.as_nanos(), position) } else { (!at.as_nanos(), !position) }
+}
+
+/// What is to be opened.
+pub(super) enum Planned {
+    /// Its footer tells which of its blocks.
+    Segment(Arc<Known>),
+    Block(Arc<BlockEntry>),
+}
+
+impl Planned {
+    pub(super) fn segment(&self) -> SegmentId {
+        match self {
+            Self::Segment(known) => known.sealed.id(),
+            Self::Block(block) => block.segment,
+        }
+    }
+}
+
+/// When something is to be opened: the greatest place comes first.
+struct Due {
+    place: Place,
+    ordinal: u64,
+    what: Planned,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place.cmp(&other.place)
+    }
 }
 
 /// What is left of an opened block.
@@ -59,65 +103,110 @@ impl Cursor {
 }
 
 impl Merge {
-    /// `planned`: the blocks that may hold something, in the order of their segments, with numbers
-    /// that tell which of two events of the same time comes first.
+    /// `planned`: what may hold something, in the order of segments, with numbers that tell which of
+    /// two events of the same time comes first. A segment has as many numbers as it may have blocks.
     pub(super) fn new(
         source: BlockSource,
         query: Query,
-        outcomes: u32,
-        mut planned: Vec<(u64, Arc<BlockEntry>)>,
+        chooser: Chooser,
+        planned: Vec<(u64, Planned)>,
         faults: VecDeque<Error>,
     ) -> Self {
-        let newest_first = query.order == Order::NewestFirst;
-        let any_order = query.order == Order::Any;
-        // Popped from the back: what comes first stands last.
-        if any_order {
-            planned.reverse();
-        } else {
-            planned.sort_by_key(|(ordinal, block)| {
-                let at = if newest_first { block.last } else { block.first };
-                place(at, *ordinal, newest_first)
-            });
-        }
-        Self {
+        let mut merge = Self {
             source,
-            outcomes,
-            newest_first,
-            any_order,
+            newest_first: query.order == Order::NewestFirst,
+            any_order: query.order == Order::Any,
             left: query.limit.unwrap_or(usize::MAX),
             rest: Some(left_of(&query)).filter(|it| *it != Query::all()),
             query,
-            planned,
+            chooser,
+            planned: BinaryHeap::new(),
             heads: BinaryHeap::new(),
             open: Vec::new(),
             free: Vec::new(),
             faults,
-        }
+        };
+        let planned: Vec<Due> =
+            planned.into_iter().map(|(ordinal, what)| merge.due(ordinal, what)).collect();
+        merge.planned = planned.into();
+        merge
+    }
+
+    fn due(&self, ordinal: u64, what: Planned) -> Due {
+        let (first, last) = match &what {
+            Planned::Segment(known) => (known.first, known.last),
+            Planned::Block(block) => (block.first, block.last),
+        };
+        let at = if self.newest_first { last } else { first };
+        let place = match self.any_order {
+            true => (0, !ordinal),
+            false => place(at, ordinal, self.newest_first),
+        };
+        Due { place, ordinal, what }
     }
 
     /// Opens every block that may hold an event before the best head.
     fn open_due(&mut self) {
-        while let Some((ordinal, block)) = self.planned.last() {
-            let bound = if self.newest_first { block.last } else { block.first };
-            let bound = place(bound, *ordinal, self.newest_first).0;
+        while let Some(due) = self.planned.peek() {
+            let bound = due.place.0;
             if self.heads.peek().is_some_and(|head| self.any_order || head.0.0 > bound) {
                 return;
             }
-            let Some((ordinal, block)) = self.planned.pop() else { return };
-            self.begin(block, ordinal);
+            let Some(Due { ordinal, what, .. }) = self.planned.pop() else { return };
+            match what {
+                Planned::Segment(known) => self.enter(&known, ordinal),
+                Planned::Block(block) => self.begin(block, ordinal),
+            }
             if !self.faults.is_empty() {
                 return;
             }
         }
     }
 
+    /// Chooses among the blocks of a segment.
+    fn enter(&mut self, known: &Known, ordinal: u64) {
+        let id = known.sealed.id();
+        let segment = match self.source.footer(known, &self.chooser.footers) {
+            Ok(segment) => segment,
+            Err(trouble) => {
+                let events = known.sealed.events;
+                self.faults.push_back(self.fault(
+                    id,
+                    0,
+                    trouble,
+                    &format!("it has {events} events"),
+                ));
+                return;
+            }
+        };
+        self.faults.extend(chooser::gaps(id, &segment));
+        let mut chosen = Vec::new();
+        self.chooser.choose(&segment, ordinal, &mut self.source, &mut |ordinal, block| {
+            chosen.push((ordinal, block));
+        });
+        for (ordinal, block) in chosen {
+            let due = self.due(ordinal, Planned::Block(block));
+            self.planned.push(due);
+        }
+    }
+
+    /// What an answer says in place of events that could not be read.
+    fn fault(&self, id: SegmentId, offset: u64, trouble: Trouble, lost: &str) -> Error {
+        match trouble {
+            Trouble::Damage(what) => {
+                fault::damaged(&names::relative(id), offset, format!("{what}; {lost}")).cure(CURE)
+            }
+            Trouble::Io(doing, path, error) => self.source.failed(id, doing, &path, error, lost),
+        }
+    }
+
     fn begin(&mut self, entry: Arc<BlockEntry>, ordinal: u64) {
-        let opened = self.source.open(&entry, &self.query, self.outcomes);
+        let opened = self.source.open(&entry, &self.query, self.chooser.outcomes);
         let (block, mut wanted) = match opened {
             Ok(opened) => opened,
-            Err(what) => {
-                let what = format!("{what}; the block has {} events", entry.events);
-                self.faults.push_back(damaged(&entry, what));
+            Err(trouble) => {
+                let lost = format!("the block has {} events", entry.events);
+                self.faults.push_back(self.fault(entry.segment, entry.offset, trouble, &lost));
                 return;
             }
         };

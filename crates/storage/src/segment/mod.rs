@@ -2,7 +2,9 @@
 
 mod blocks;
 mod cap;
+mod chooser;
 mod compact;
+mod footers;
 mod frame;
 mod index;
 mod merge;
@@ -15,6 +17,9 @@ mod recover;
 mod rollups;
 mod scan;
 mod stats;
+mod summary;
+#[cfg(feature = "synthetic")]
+pub mod synthetic;
 mod verify;
 #[cfg(feature = "parquet")]
 mod warm;
@@ -23,12 +28,14 @@ mod writer;
 pub(crate) use names::SegmentId;
 pub(crate) use rebuild::sealed_of_files;
 pub use recover::{RecoveryReport, TornTail};
+pub(crate) use summary::stream;
 
 use crate::disk::{Disk, OsDisk};
 use crate::marker::{self, Marker};
 use crate::syncer::Syncer;
 use crate::{StorageConfig, fault};
 use compact::Eagerness;
+use footers::Footers;
 use index::Index;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,8 +56,9 @@ use writer::Writer;
 /// blocks by their time range, selectors, sites and outcomes.
 ///
 /// Memory: a query holds the blocks that overlap in time at its present place, decoded (one, when
-/// events come in about the order of their timestamps); the index takes some hundred bytes a
-/// block.
+/// events come in about the order of their timestamps). Of a sealed segment some hundred bytes are
+/// in memory, and for the writer eight more for each producer of a run in it; footers are read when a
+/// query needs them, and up to 16 MiB of them kept.
 #[derive(Debug)]
 pub struct SegmentStore {
     shared: Arc<Shared>,
@@ -66,10 +74,16 @@ struct Shared {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     index: RwLock<Index>,
+    /// What the footers of sealed segments say, as far as somebody asked.
+    footers: Arc<Footers>,
     /// Protects the newest segment and what is known of stored sequences; `None` for readers.
     writer: Option<Mutex<Writer>>,
     /// Held by the one compaction that runs.
     compacting: Mutex<()>,
+    /// A clone is held by each query that reads more segments than it holds open.
+    reading: Arc<()>,
+    /// Replaced segments that such a query may still read.
+    replaced: Mutex<Vec<SegmentId>>,
     /// Ends a compaction early.
     closing: AtomicBool,
     /// Why the last compaction or rolling up in the background failed.
@@ -100,8 +114,11 @@ impl SegmentStore {
             disk,
             path,
             index: RwLock::new(index),
+            footers: Arc::default(),
             writer: Some(Mutex::new(writer)),
             compacting: Mutex::new(()),
+            reading: Arc::default(),
+            replaced: Mutex::default(),
             closing: AtomicBool::new(false),
             upkeep_fault: Mutex::new(None),
         });
@@ -147,8 +164,11 @@ impl SegmentStore {
             disk,
             path: path.to_owned(),
             index: RwLock::new(Index::default()),
+            footers: Arc::default(),
             writer: None,
             compacting: Mutex::new(()),
+            reading: Arc::default(),
+            replaced: Mutex::default(),
             closing: AtomicBool::new(false),
             upkeep_fault: Mutex::new(None),
         };
@@ -247,8 +267,7 @@ impl EventStore for SegmentStore {
     }
 
     fn ledgers(&self) -> Result<Vec<Ledger>> {
-        self.shared.refresh()?;
-        Ok(self.shared.ledgers())
+        self.shared.settled(|shared, _| shared.ledgers())
     }
 
     fn flush(&self) -> Result<()> {
@@ -266,8 +285,10 @@ impl EventStore for SegmentStore {
     }
 
     fn stats(&self) -> Result<StoreStats> {
-        let abandoned = self.shared.refresh()? && self.shared.is_abandoned()?;
-        Ok(self.shared.stats(abandoned))
+        self.shared.settled(|shared, abandoned| {
+            let abandoned = abandoned && shared.is_abandoned()?;
+            shared.stats(abandoned)
+        })
     }
 
     fn health(&self) -> Health {

@@ -10,7 +10,7 @@ use crate::marker::Sealed;
 use crate::quarantine::Folder;
 use std::sync::{Arc, PoisonError};
 use telemetry_interfaces::{
-    Damage, Ledger, QuarantineReport, Quarantined, Result, VerifyLevel, VerifyReport,
+    Damage, ErrorKind, Ledger, QuarantineReport, Quarantined, Result, VerifyLevel, VerifyReport,
 };
 use telemetry_models::Event;
 
@@ -28,7 +28,7 @@ impl Shared {
         let ids: Vec<(SegmentId, u64)> = {
             let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
             let all = index.segments.iter().filter(|(id, _)| Some(**id) != active);
-            all.map(|(id, segment)| (*id, segment.end + segment.tail)).collect()
+            all.map(|(id, entry)| (*id, entry.bytes())).collect()
         };
         let total = ids.iter().map(|(_, bytes)| bytes).sum();
         let mut folder = Folder::new(&*self.disk, &self.path);
@@ -108,9 +108,7 @@ impl Shared {
         })?;
         self.take_over(whole, &unfinished, kept, &|it| it == id || it == whole)?;
         if id != whole {
-            // What cannot be removed now is removed when the store is opened for writing.
-            let _ = self.disk.remove(&names::path(&self.path, id));
-            let _ = self.disk.sync_dir(&names::directory(&self.path));
+            self.remove_replaced(std::iter::once(id));
         }
         Ok(())
     }
@@ -127,12 +125,17 @@ impl Shared {
             |a: &Arc<BlockEntry>, b: &Arc<BlockEntry>| a.stripe.is_some() && a.stripe == b.stripe;
         for blocks in blocks.chunk_by(same) {
             let mut whole = Vec::new();
-            if append_order(&mut source, blocks, &mut whole).is_err() {
+            // What cannot be read at this moment is not given up for damaged.
+            let is_damaged = |it: Result<()>| match it {
+                Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
+                other => other.map(|()| false),
+            };
+            if is_damaged(append_order(&mut source, blocks, &mut whole))? {
                 whole.clear();
                 for block in blocks.chunks(1) {
                     let mut one = Vec::new();
                     // Its damage is in the report of the check.
-                    if append_order(&mut source, block, &mut one).is_ok() {
+                    if !is_damaged(append_order(&mut source, block, &mut one))? {
                         whole.append(&mut one);
                     }
                 }
@@ -157,8 +160,7 @@ impl Shared {
     }
 
     fn readable(&self, id: SegmentId) -> Result<(Vec<Arc<BlockEntry>>, Vec<Ledger>)> {
-        let mut index = recover::index_of(&*self.disk, &self.path, id)?;
-        let segment = index.segments.remove(&id).unwrap_or_default();
+        let segment = recover::segment_of(&*self.disk, &self.path, id)?;
         Ok((segment.blocks, segment.ledgers))
     }
 }

@@ -1,23 +1,22 @@
 //! Answers queries: chooses blocks by the index, merges them in time order.
 
 use super::blocks::BlockSource;
-use super::index::{BlockEntry, Index, Segment, StripeEntry};
-use super::merge::Merge;
+use super::chooser::{self, Chooser};
+use super::index::{Entry, Index, Known};
+use super::merge::{Merge, Planned};
 use super::names::SegmentId;
 use super::scan::{self, Scan};
-use super::{Shared, names};
-use crate::codec::outcome_bits;
-use crate::codec::sorted::Key;
+use super::{Shared, names, summary};
 use crate::disk::OpenMode;
 use crate::fault;
-use crate::marker::{LOCK, Marker};
-use std::collections::{HashMap, VecDeque};
+use crate::marker::{LOCK, Marker, Sealed};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, PoisonError};
-use telemetry_interfaces::{Error, Ledger, Query, Result};
+use telemetry_interfaces::{Error, ErrorKind, Query, Result};
 
-/// Segments that a query holds open from its beginning, so that compaction cannot take them away. A
-/// store that has more of them which are not yet joined was never compacted.
+/// Segments that a query holds open from its beginning, so that compaction in another process cannot
+/// take them away. In the same process, compaction leaves what a query with more of them may read.
 const HELD: usize = 256;
 /// How often a reader looks again when the store changes under its eyes.
 const LOOKS: usize = 20;
@@ -54,6 +53,20 @@ impl Shared {
         .cure("ask again"))
     }
 
+    /// Answers from all segments, also when some are replaced meanwhile. `answer` is told whether
+    /// nobody writes.
+    pub(super) fn settled<T>(&self, answer: impl Fn(&Self, bool) -> Result<T>) -> Result<T> {
+        for _ in 0..LOOKS {
+            let abandoned = self.refresh()?;
+            match answer(self, abandoned) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                answered => return answered,
+            }
+        }
+        let abandoned = self.refresh()?;
+        answer(self, abandoned)
+    }
+
     fn look(&self, index: &mut Index, marker: &Marker) -> Result<()> {
         let directory = names::directory(&self.path);
         let listed = match self.disk.list(&directory) {
@@ -64,21 +77,61 @@ impl Shared {
         let listed: Vec<SegmentId> =
             listed.iter().filter_map(|it| SegmentId::of_name(it)).collect();
         let live = live(&listed, marker);
-        index
-            .segments
-            .retain(|id, _| live.contains(id) || marker.sealed.iter().any(|it| it.id() == *id));
+        let named: HashMap<SegmentId, &Sealed> =
+            marker.sealed.iter().map(|it| (it.id(), it)).collect();
+        let there: HashSet<SegmentId> = live.iter().copied().collect();
+        index.segments.retain(|id, entry| match (named.get(id), entry) {
+            // Another one took its place under the same name.
+            (Some(sealed), Entry::Known(known)) => known.sealed == **sealed,
+            (Some(_), Entry::Read(_)) => true,
+            (None, _) => there.contains(id),
+        });
+        self.footers.retain(&|it| named.get(&it.id()).is_some_and(|sealed| **sealed == *it));
+        let mut remembered = self.remembered(index, &live, &named);
         for id in live {
-            self.refresh_segment(index, id)?;
+            let sealed = named.get(&id).copied();
+            self.refresh_segment(index, id, sealed, remembered.remove(&id))?;
         }
         Ok(())
     }
 
-    fn refresh_segment(&self, index: &mut Index, number: SegmentId) -> Result<()> {
-        let known = index.segments.get(&number).map(|it| (it.sealed, it.end));
-        if let Some((true, _)) = known {
-            return Ok(());
+    /// What is remembered of segments that this process has not met yet.
+    fn remembered(
+        &self,
+        index: &Index,
+        live: &[SegmentId],
+        named: &HashMap<SegmentId, &Sealed>,
+    ) -> HashMap<SegmentId, Known> {
+        let mut known = HashMap::new();
+        let is_new = |id: &SegmentId| !index.segments.contains_key(id) && named.contains_key(id);
+        // One new footer is read as fast as the file.
+        if live.iter().filter(|id| is_new(id)).nth(1).is_some() {
+            summary::read(&*self.disk, &self.path, &mut |summary| {
+                let id = summary.id();
+                let sealed = named.get(&id).filter(|it| is_new(&id) && summary.is_of(it));
+                if let Some(sealed) = sealed {
+                    known.insert(id, Known::of(sealed, &summary));
+                }
+                sealed.is_some()
+            });
         }
-        let path = names::path(&self.path, number);
+        known
+    }
+
+    fn refresh_segment(
+        &self,
+        index: &mut Index,
+        id: SegmentId,
+        sealed: Option<&Sealed>,
+        remembered: Option<Known>,
+    ) -> Result<()> {
+        let known = match index.segments.get(&id) {
+            None => None,
+            Some(Entry::Known(_)) => return Ok(()),
+            Some(Entry::Read(segment)) if segment.sealed => return Ok(()),
+            Some(Entry::Read(segment)) => Some(segment.end),
+        };
+        let path = names::path(&self.path, id);
         let file = match self.disk.open(&path, OpenMode::Read) {
             Ok(file) => file,
             // Removed since it was listed: replaced, or an empty one by recovery. A sealed one is
@@ -87,27 +140,27 @@ impl Shared {
             Err(error) => return Err(fault::io("open", &path, error)),
         };
         let size = file.size().map_err(|e| fault::io("measure", &path, e))?;
+        if let Some(known) = remembered.filter(|it| it.sealed.bytes == size) {
+            index.segments.insert(id, Entry::Known(Arc::new(known)));
+            return Ok(());
+        }
         let scan: Scan = match known {
-            Some((_, end)) if end > 0 && end <= size => {
+            Some(end) if end > 0 && end <= size => {
                 scan::blocks(&*file, end, size).map_err(|e| fault::io("read", &path, e))?
             }
             _ => {
                 // New, or cut shorter than it was: what was known of it does not hold.
-                index.segments.insert(number, Segment::default());
-                scan::load(&*file, &path, number, size)?
+                index.segments.remove(&id);
+                scan::load(&*file, id, size).map_err(|e| fault::io("read", &path, e))?
             }
         };
-        index.absorb(number, &scan, &mut |_| {});
-        Ok(())
-    }
-
-    pub(super) fn ledgers(&self) -> Vec<Ledger> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let mut newest = std::collections::BTreeMap::new();
-        for ledger in index.segments.values().flat_map(|segment| &segment.ledgers) {
-            newest.insert((ledger.run.clone(), ledger.producer.clone()), ledger.clone());
+        let segment = index.read(id);
+        segment.absorb(id, &scan, &mut |_| {});
+        if let Some(sealed) = sealed.filter(|it| segment.is_sound(it)) {
+            let segment = std::mem::take(segment);
+            index.settle(id, segment, Some(sealed));
         }
-        newest.into_values().collect()
+        Ok(())
     }
 
     pub(super) fn plan(&self, query: &Query) -> Result<Merge> {
@@ -130,31 +183,24 @@ impl Shared {
 
     fn plan_now(&self, query: &Query, abandoned: bool, hold: bool) -> Result<Merge, Unplanned> {
         let mut source = BlockSource::new(Arc::clone(&self.disk), &self.path);
+        let mut chooser = Chooser::new(query, Arc::clone(&self.footers));
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let selectors: Option<Vec<bool>> =
-            query.selector.as_ref().filter(|pattern| !pattern.is_any()).map(|pattern| {
-                index.selectors.names.iter().map(|name| pattern.matches(name)).collect()
-            });
-        let sites: Option<Vec<bool>> = query
-            .site
-            .as_ref()
-            .map(|site| index.sites.names.iter().map(|name| name == site).collect());
-        let outcomes =
-            if query.outcomes.is_empty() { u32::MAX } else { outcome_bits(&query.outcomes) };
-        let has = |wanted: &Option<Vec<bool>>, present: &[(u32, u32)]| {
-            wanted.as_ref().is_none_or(|wanted| present.iter().any(|(it, _)| wanted[*it as usize]))
-        };
         let mut planned = Vec::new();
         let mut faults = VecDeque::new();
         let mut ordinal = 0u64;
-        let mut stripes = Stripes::new(query);
-        for (number, segment) in &index.segments {
-            for gap in segment.gaps.iter().filter(|gap| !gap.harmless) {
-                let lost = gap.events.map_or_else(String::new, |n| format!("; {n} events lost"));
-                let what = format!("{}, {} bytes{lost}", gap.what, gap.length);
-                let fault = fault::damaged(&names::relative(*number), gap.offset, what);
-                faults.push_back(fault.cure(CURE));
-            }
+        for (number, entry) in &index.segments {
+            let segment = match entry {
+                Entry::Known(known) => {
+                    if chooser.may_want(known) {
+                        planned.push((ordinal, Planned::Segment(Arc::clone(known))));
+                    }
+                    // As many at most as it has blocks.
+                    ordinal += known.sealed.blocks;
+                    continue;
+                }
+                Entry::Read(segment) => segment,
+            };
+            faults.extend(chooser::gaps(*number, segment));
             if segment.tail > 0 && abandoned && self.is_abandoned().map_err(Unplanned::Other)? {
                 let what = format!(
                     "the last {} bytes are not a whole block: the writer was interrupted here",
@@ -163,26 +209,19 @@ impl Shared {
                 let fault = fault::damaged(&names::relative(*number), segment.end, what);
                 faults.push_back(fault.cure(fault::SET_ASIDE));
             }
-            let mut before = None;
-            for block in &segment.blocks {
-                // Rows of one stripe share their place: their ties tell their order.
-                if block.stripe.is_none() || block.stripe != before {
-                    ordinal += 1;
-                }
-                before = block.stripe;
-                let wanted = query.overlaps(block.first, block.last)
-                    && block.outcomes & outcomes != 0
-                    && has(&selectors, &block.selectors)
-                    && has(&sites, &block.sites);
-                if wanted && stripes.may_hold(&mut source, block) {
-                    planned.push((ordinal, Arc::clone(block)));
-                }
-            }
+            chooser.choose(segment, ordinal, &mut source, &mut |ordinal, block| {
+                planned.push((ordinal, Planned::Block(block)));
+            });
+            ordinal += segment.blocks.len() as u64;
         }
         if hold {
             // The newest first: they are the ones that are joined.
-            let mut segments: Vec<_> = planned.iter().map(|(_, block)| block.segment).collect();
+            let mut segments: Vec<_> = planned.iter().map(|(_, it)| it.segment()).collect();
             segments.dedup();
+            if segments.len() > HELD {
+                // Before the index is let go: what is replaced afterwards stays.
+                source.keep_replaced(Arc::clone(&self.reading));
+            }
             for number in segments.into_iter().rev().take(HELD) {
                 source.hold(number).map_err(|error| {
                     let path = names::path(&self.path, number);
@@ -193,7 +232,7 @@ impl Shared {
             }
         }
         drop(index);
-        Ok(Merge::new(source, query.clone(), outcomes, planned, faults))
+        Ok(Merge::new(source, query.clone(), chooser, planned, faults))
     }
 
     /// Whether no writer is at work.
@@ -209,7 +248,7 @@ impl Shared {
 
 /// The segments that count: what the manifest names, and logs that no named segment replaces.
 pub(super) fn live(listed: &[SegmentId], marker: &Marker) -> Vec<SegmentId> {
-    let named: Vec<SegmentId> = marker.sealed.iter().map(|it| it.id()).collect();
+    let named: HashSet<SegmentId> = marker.sealed.iter().map(Sealed::id).collect();
     let mut live: Vec<SegmentId> = listed
         .iter()
         .copied()
@@ -224,33 +263,3 @@ enum Unplanned {
     Gone(Error),
     Other(Error),
 }
-
-/// Asks each stripe's filter once.
-struct Stripes {
-    keys: Vec<Key>,
-    asked: HashMap<(SegmentId, u64), bool>,
-}
-
-impl Stripes {
-    fn new(query: &Query) -> Self {
-        let event = query.event.as_ref().map(Key::event);
-        let correlation = query.correlation.as_ref().map(Key::correlation);
-        Self { keys: event.into_iter().chain(correlation).collect(), asked: HashMap::new() }
-    }
-
-    fn may_hold(&mut self, source: &mut BlockSource, block: &BlockEntry) -> bool {
-        let Some(StripeEntry { dictionary, filter: Some(filter) }) = block.stripe else {
-            return true;
-        };
-        if self.keys.is_empty() {
-            return true;
-        }
-        let keys = &self.keys;
-        *self
-            .asked
-            .entry((block.segment, dictionary))
-            .or_insert_with(|| keys.iter().all(|key| source.may_hold(block.segment, filter, *key)))
-    }
-}
-
-pub(super) const CURE: &str = "run `telemetry store verify`; the rest of the store is readable, restore a backup for this part";

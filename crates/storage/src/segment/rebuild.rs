@@ -97,7 +97,7 @@ fn look(disk: &dyn Disk, store: &Path, id: SegmentId) -> Result<Candidate> {
     let reading = |error| fault::io("read the segment", &path, error);
     let file = disk.open(&path, OpenMode::Read).map_err(reading)?;
     let size = file.size().map_err(reading)?;
-    let loaded = scan::load(&*file, &path, id, size)?;
+    let loaded = scan::load(&*file, id, size).map_err(reading)?;
     let mut damage: Vec<Damage> = Vec::new();
     if loaded.newer {
         damage.extend(loaded.gaps.iter().map(|gap| gap.damage(id)));

@@ -1,15 +1,16 @@
 //! Opening for writing: sets a torn end aside, seals what was left open.
 
-use super::index::Index;
+use super::index::{Entry, Index, Known, Segment};
 use super::names::{self, SegmentId};
 use super::scan::{self, Gap, Scan};
 use super::writer::{End, Writer};
-use super::{frame, query};
-use crate::codec::{EntryV1, Scratch, StreamV1};
+use super::{frame, query, summary};
+use crate::codec::{EntryV1, Scratch, StreamV1, SummaryV1};
 use crate::disk::{self, Disk, DiskFile, DiskLock, OpenMode};
 use crate::marker::{Marker, Sealed};
 use crate::seen::Seen;
 use crate::{StorageConfig, fault};
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,16 +91,43 @@ pub(super) fn recover(
         closed: None,
         lock: Some(lock),
         sealed: 0,
+        settled: Vec::new(),
+        summarises: false,
     };
     let mut report = RecoveryReport::default();
     let mut index = Index::default();
     let mut changed = false;
+    let named: HashMap<SegmentId, usize> =
+        writer.marker.sealed.iter().enumerate().map(|(at, it)| (it.id(), at)).collect();
+    let mut known: HashMap<SegmentId, Arc<Known>> = HashMap::new();
+    let reading = summary::read(&*disk, store, &mut |summary| {
+        let id = summary.id();
+        let Some(sealed) = named.get(&id).map(|at| &writer.marker.sealed[*at]) else {
+            return false;
+        };
+        if !summary.is_of(sealed) || known.contains_key(&id) {
+            return false;
+        }
+        known.insert(id, Arc::new(Known::of(sealed, &summary)));
+        note(id, &summary, &mut writer.seen, &mut index);
+        true
+    });
+    let mut missing = Vec::new();
     for number in numbers {
         let path = names::path(store, number);
         let file = disk.open(&path, OpenMode::Read).map_err(|e| fault::io("open", &path, e))?;
         let size = file.size().map_err(|e| fault::io("measure", &path, e))?;
-        let mut scan = scan::load(&*file, &path, number, size)?;
-        let known = writer.marker.sealed.iter().any(|it| it.id() == number);
+        if let Some(known) = known.remove(&number)
+            && known.sealed.bytes == size
+        {
+            // Its footer is looked at when a query needs it, and damage found then.
+            index.segments.insert(number, Entry::Known(known));
+            continue;
+        }
+        let mut scan = scan::load(&*file, number, size)
+            .map_err(|e| fault::io("read the segment", &path, e))?;
+        let known = named.contains_key(&number);
+        let mut sealed_now = false;
         let unfinished = !scan.sealed && !known;
         let garbage = scan.entries.is_empty() && scan.gaps.iter().all(|gap| gap.offset == 0);
         if unfinished && Some(number) == newest && garbage && !scan.gaps.is_empty() {
@@ -120,6 +148,7 @@ pub(super) fn recover(
             }
             writer.marker.sealed.push(seal(&*disk, &*file, &path, number, &mut scan)?);
             changed = true;
+            sealed_now = true;
             report.sealed.push(names::relative(number));
         } else if scan.sealed && !known && !scan.newer {
             if Some(number) == newest {
@@ -142,30 +171,86 @@ pub(super) fn recover(
             });
             scan.tail = 0;
         }
-        let seen = &mut writer.seen;
-        index.absorb(number, &scan, &mut |streams| note_streams(streams, seen));
+        let mut streams = Vec::new();
+        let segment = Segment::of(number, &scan, &mut |its| {
+            streams.extend(its.iter().map(|it| summary::stream_of(&it.run, &it.producer)));
+        });
+        // Those that were added above stand at the end.
+        let its = named.get(&number).map(|at| &writer.marker.sealed[*at]);
+        let its = its.or_else(|| writer.marker.sealed.last().filter(|it| it.id() == number));
+        let trailer = match its.map(summary::hash_of) {
+            // The open file is the one that was there before.
+            Some(hash) if sealed_now => Some(hash),
+            Some(hash) => hash_of(&*file, &path, &scan)?.filter(|it| *it == hash),
+            None => None,
+        };
+        let summary = SummaryV1::of(number, trailer.unwrap_or_default(), &segment, streams);
+        note(number, &summary, &mut writer.seen, &mut index);
+        if trailer.is_some() && its.is_some_and(|its| segment.is_sound(its)) {
+            missing.extend(summary::framed(&summary));
+        }
+        index.settle(number, segment, its);
     }
     writer.marker.sealed.sort_by_key(|it| it.segment);
     if changed {
         writer.marker.write(&*disk, store)?;
     }
     index.expect(&writer.marker.sealed);
-    for (number, segment) in &index.segments {
-        report.damage.extend(segment.gaps.iter().map(|gap| gap.damage(*number)));
+    for (number, entry) in &index.segments {
+        if let Entry::Read(segment) = entry {
+            report.damage.extend(segment.gaps.iter().map(|gap| gap.damage(*number)));
+        }
     }
+    let sealed = &writer.marker.sealed;
+    writer.summarises = summary::bring_up_to_date(&*disk, store, &reading, sealed, &missing);
     Ok((writer, index, report))
 }
 
+/// Takes note of whose events a segment holds, and of which selectors.
+fn note(id: SegmentId, summary: &SummaryV1, seen: &mut Seen, index: &mut Index) {
+    seen.insert_unread(id, &summary.streams);
+    for (name, _) in &summary.selectors {
+        index.selectors.number(name);
+    }
+}
+
+/// The hash that a sealed segment's trailer has.
+fn hash_of(file: &dyn DiskFile, path: &Path, scan: &Scan) -> Result<Option<[u8; 32]>> {
+    if !scan.sealed || scan.newer {
+        return Ok(None);
+    }
+    let trailer = frame::Trailer::read(file, scan.end)
+        .map_err(|error| fault::io("read the segment", path, error))?;
+    Ok(trailer.map(|it| it.blake3))
+}
+
+/// Takes note of all sequences in a segment. One that is missing has none.
+pub(super) fn note_sequences(
+    disk: &dyn Disk,
+    store: &Path,
+    id: SegmentId,
+    seen: &mut Seen,
+) -> Result<()> {
+    let path = names::path(store, id);
+    let reading = |error| fault::io("read the segment", &path, error);
+    let file = match disk.open(&path, OpenMode::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(reading)?,
+    };
+    let size = file.size().map_err(reading)?;
+    let scan = scan::load(&*file, id, size).map_err(reading)?;
+    Segment::of(id, &scan, &mut |streams| note_streams(streams, seen));
+    Ok(())
+}
+
 /// What a segment holds, block by block whatever its footer says.
-pub(super) fn index_of(disk: &dyn Disk, store: &Path, id: SegmentId) -> Result<Index> {
+pub(super) fn segment_of(disk: &dyn Disk, store: &Path, id: SegmentId) -> Result<Segment> {
     let path = names::path(store, id);
     let reading = |error| fault::io("read the segment", &path, error);
     let file = disk.open(&path, OpenMode::Read).map_err(reading)?;
     let size = file.size().map_err(reading)?;
     let scan = scan::blocks(&*file, frame::header_len(id) as u64, size).map_err(reading)?;
-    let mut index = Index::default();
-    index.absorb(id, &scan, &mut |_| {});
-    Ok(index)
+    Ok(Segment::of(id, &scan, &mut |_| {}))
 }
 
 fn note_streams(streams: &[StreamV1], seen: &mut Seen) {

@@ -4,13 +4,12 @@ use super::{SegmentStore, Shared};
 use crate::rollup;
 use std::sync::atomic::Ordering;
 use telemetry_interfaces::{
-    DayStats, EventIter, EventStore, Query, Result, RollUpReport, RollupAnswer, RollupQuery,
-    RollupStore,
+    DayStats, EventIter, Query, Result, RollUpReport, RollupAnswer, RollupQuery, RollupStore,
 };
 
 impl rollup::Events for Shared {
     fn days(&self) -> Result<Vec<DayStats>> {
-        Ok(self.stats(false).days)
+        Ok(self.days_stored())
     }
 
     fn events(&self, query: &Query) -> Result<EventIter<'_>> {
@@ -28,7 +27,8 @@ impl Shared {
 
 impl RollupStore for SegmentStore {
     fn query_rollups(&self, query: &RollupQuery) -> Result<RollupAnswer<'_>> {
-        let days = self.stats()?.days;
+        self.shared.refresh()?;
+        let days = self.shared.days_stored();
         rollup::answer(&*self.shared.disk, &self.shared.path, &days, query)
     }
 

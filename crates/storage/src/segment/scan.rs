@@ -5,10 +5,7 @@ use super::names::SegmentId;
 use crate::codec::sorted::RowsMetaV2;
 use crate::codec::{EntryV1, FooterV1, MetaV1, WarmMetaV3};
 use crate::disk::{DiskFile, read_exact};
-use crate::fault;
 use std::io;
-use std::path::Path;
-use telemetry_interfaces::Result;
 
 /// What was found in a segment file, or in a part of it.
 #[derive(Debug, Default)]
@@ -27,6 +24,8 @@ pub(crate) struct Scan {
 pub(crate) const NEWER: &str =
     "a newer version of this program wrote the segment; use that one to read it";
 
+pub(crate) const BEHIND: &str = "bytes after the end of the segment";
+
 /// Bytes between blocks that should be blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
@@ -40,10 +39,9 @@ pub(crate) struct Gap {
 }
 
 /// Reads a segment from its beginning: by its footer when it has one, block by block otherwise.
-pub(crate) fn load(file: &dyn DiskFile, path: &Path, id: SegmentId, size: u64) -> Result<Scan> {
-    let reading = |error| fault::io("read the segment", path, error);
+pub(crate) fn load(file: &dyn DiskFile, id: SegmentId, size: u64) -> io::Result<Scan> {
     let header_len = frame::header_len(id) as u64;
-    let header = read_exact(file, 0, header_len.min(size) as usize).map_err(reading)?;
+    let header = read_exact(file, 0, header_len.min(size) as usize)?;
     let header = match frame::parse_file_header(&header) {
         FileHeader::Newer => {
             let gap = Gap { offset: 0, length: size, events: None, harmless: false, what: NEWER };
@@ -66,9 +64,9 @@ pub(crate) fn load(file: &dyn DiskFile, path: &Path, id: SegmentId, size: u64) -
             what: "the file header is damaged",
         }),
     };
-    let mut scan = match from_footer(file, header_len, size).map_err(reading)? {
+    let mut scan = match from_footer(file, header_len, size)? {
         Some(scan) => scan,
-        None => blocks(file, header_len, size).map_err(reading)?,
+        None => blocks(file, header_len, size)?,
     };
     scan.gaps.splice(0..0, header);
     Ok(scan)
@@ -121,7 +119,7 @@ pub(crate) fn blocks(file: &dyn DiskFile, from: u64, size: u64) -> io::Result<Sc
                             length: size - end,
                             events: Some(0),
                             harmless: true,
-                            what: "bytes after the end of the segment",
+                            what: BEHIND,
                         });
                         scan.end = size;
                     }

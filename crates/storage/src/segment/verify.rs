@@ -1,6 +1,8 @@
 //! Checks a store against its checksums and, on request, every event.
 
+use super::footers::FOREIGN;
 use super::frame::{self, FileHeader, Found, Trailer};
+use super::index::Entry;
 use super::names::SegmentId;
 use super::scan::{self, Scan};
 use super::{Shared, names, query};
@@ -9,6 +11,8 @@ use crate::codec::{BlockReader, MetaV1, WarmMetaV3, ledger_from_bytes};
 use crate::disk::{self, DiskFile, OpenMode};
 use crate::fault;
 use crate::marker::{self, Marker, Sealed};
+#[cfg(feature = "parquet")]
+use crate::parquet::{ParquetFile, Unread};
 use crate::quarantine;
 use std::collections::BTreeMap;
 use std::io;
@@ -163,7 +167,10 @@ impl Shared {
     fn own_end(&self, number: SegmentId) -> Option<u64> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         self.writer.as_ref()?;
-        index.segments.get(&number).filter(|segment| !segment.sealed).map(|segment| segment.end)
+        match index.segments.get(&number) {
+            Some(Entry::Read(segment)) if !segment.sealed => Some(segment.end),
+            _ => None,
+        }
     }
 
     /// Segments that count, and notes of foreign files by name.
@@ -281,7 +288,7 @@ impl Check<'_> {
             frame::EVENTS => self.events(&block),
             frame::DICTIONARY => self.dictionary(offset, &block),
             frame::ROWS => self.rows(offset, &block),
-            frame::WARM => self.warm(&block),
+            frame::WARM => self.warm(&block)?,
             frame::FILTER => Ok(()),
             frame::LEDGER => ledger_from_bytes(&block.meta).map(drop),
             kind => Err(format!("a block of unknown kind {kind}")),
@@ -329,38 +336,43 @@ impl Check<'_> {
     }
 
     /// The Parquet file is there and as long as it was; in a deep check every byte of it is what it
-    /// was, and every event is valid.
-    fn warm(&mut self, block: &frame::Block) -> Result<(), String> {
-        let meta = WarmMetaV3::from_bytes(&block.meta)?;
+    /// was, and every event is valid. An error is one of the disk.
+    fn warm(&mut self, block: &frame::Block) -> io::Result<Result<(), String>> {
+        let meta = match WarmMetaV3::from_bytes(&block.meta) {
+            Ok(meta) => meta,
+            Err(what) => return Ok(Err(what)),
+        };
         self.report.events += u64::from(meta.rows.events);
         let (disk, store) = (&self.shared.disk, &self.shared.path);
         let place = &meta.place;
-        let failed = |error| format!("{} cannot be read: {error}", place.file);
-        let file = disk.open(&store.join(&place.file), OpenMode::Read).map_err(failed)?;
-        let size = file.size().map_err(failed)?;
+        let file = match disk.open(&store.join(&place.file), OpenMode::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Err(format!("{} is missing", place.file)));
+            }
+            opened => opened?,
+        };
+        let size = file.size()?;
         if size != place.bytes {
-            return Err(format!("{} has {size} bytes, expected {}", place.file, place.bytes));
+            let what = format!("{} has {size} bytes, expected {}", place.file, place.bytes);
+            return Ok(Err(what));
         }
         if self.level == VerifyLevel::Quick {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        if frame::hash(&*file, size).map_err(failed)?.finalize() != place.blake3 {
-            return Err(format!("{} is not what it was", place.file));
+        if frame::hash(&*file, size)?.finalize() != place.blake3 {
+            return Ok(Err(format!("{} is not what it was", place.file)));
         }
         #[cfg(feature = "parquet")]
-        {
-            let opened = crate::parquet::ParquetFile::open(file)?;
-            let events = opened.read(place.row_group as usize, Parts::ALL, &|_, _, _| true)?;
-            for (_, _, event) in &events {
-                event.validate().map_err(|invalid| format!("event {}: {invalid}", event.id))?;
+        return match described(file, place.row_group as usize, meta.rows.back) {
+            Err(Unread::Io(error)) => Err(error),
+            Err(Unread::Damage(what)) => Ok(Err(what)),
+            Ok(described) if described != meta.rows => {
+                Ok(Err("a block's description does not agree with its events".into()))
             }
-            let described = crate::codec::sorted::describe(events.iter().map(|it| &it.2))?;
-            let back = meta.rows.back;
-            if (RowsMetaV2 { back, ..described }) != meta.rows {
-                return Err("a block's description does not agree with its events".into());
-            }
-        }
-        Ok(())
+            Ok(_) => Ok(Ok(())),
+        };
+        #[cfg(not(feature = "parquet"))]
+        Ok(Ok(()))
     }
 
     fn rows(&mut self, offset: u64, block: &frame::Block) -> Result<(), String> {
@@ -434,7 +446,7 @@ impl Check<'_> {
         if hash != blake3::Hash::from_bytes(trailer.blake3) {
             self.damage(0, trailer_at, None, "the segment does not match its BLAKE3 hash");
         } else if sealed.is_some_and(|it| it.blake3 != hash.to_hex().as_str() || it.bytes != end) {
-            self.damage(0, end, None, "this is not the segment that the manifest speaks of");
+            self.damage(0, end, None, FOREIGN);
         }
         Ok(())
     }
@@ -448,4 +460,16 @@ impl Check<'_> {
             what: what.into(),
         });
     }
+}
+
+/// What describes the events of a row group, each of which is valid.
+#[cfg(feature = "parquet")]
+fn described(file: Arc<dyn DiskFile>, row_group: usize, back: u32) -> Result<RowsMetaV2, Unread> {
+    let events = ParquetFile::open(file)?.read(row_group, Parts::ALL, &|_, _, _| true)?;
+    for (_, _, event) in &events {
+        let valid = event.validate();
+        valid.map_err(|it| Unread::Damage(format!("event {}: {it}", event.id)))?;
+    }
+    let described = crate::codec::sorted::describe(events.iter().map(|it| &it.2));
+    described.map(|it| RowsMetaV2 { back, ..it }).map_err(Unread::Damage)
 }

@@ -3,9 +3,9 @@
 
 use super::Shared;
 use super::blocks::BlockSource;
-use super::compact::{Output, append_order, unstorable};
+use super::compact::{Contents, Output, append_order, unstorable};
 use super::frame;
-use super::index::BlockEntry;
+use super::index::{BlockEntry, Entry};
 use super::names::{self, SegmentId};
 use crate::codec::sorted::{self, RowsMetaV2};
 use crate::codec::{WarmMetaV3, WarmPlaceV3};
@@ -59,16 +59,18 @@ impl Shared {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let mut chosen = Vec::new();
         for sealed in writer.marker.sealed.iter().filter(|it| it.last.is_some() && !it.warm) {
-            let segment = index.segments.get(&sealed.id());
-            match segment.filter(|it| it.sealed && it.gaps.is_empty()) {
-                None => report.damaged += 1,
-                Some(it) => {
-                    let last = it.blocks.iter().map(|block| block.last).max();
-                    let is_old = before.is_none_or(|before| last.is_none_or(|it| it < before));
-                    if is_old && sealed.events > 0 {
-                        chosen.push(sealed.clone());
-                    }
-                }
+            let Some(Entry::Known(known)) = index.segments.get(&sealed.id()) else {
+                report.damaged += 1;
+                continue;
+            };
+            let is_old = before.is_none_or(|before| sealed.events == 0 || known.last < before);
+            if !is_old {
+                continue;
+            }
+            if !self.footer(known)?.gaps.is_empty() {
+                report.damaged += 1;
+            } else if sealed.events > 0 {
+                chosen.push(sealed.clone());
             }
         }
         Ok(chosen)
@@ -85,22 +87,17 @@ impl Shared {
         }
         let made = made?;
         self.take_over(id, &unfinished, sealed.events, &|it| it == from || it == id)?;
-        // What cannot be removed now is removed when the store is opened for writing.
-        let _ = self.disk.remove(&names::path(&self.path, from));
-        let _ = self.disk.sync_dir(&names::directory(&self.path));
+        self.remove_replaced(std::iter::once(from));
         Ok(made)
     }
 
     fn write_warm(&self, id: SegmentId, from: SegmentId, path: &Path) -> Result<Made> {
         let mut output = self.output(id, path)?;
         let mut source = BlockSource::new(Arc::clone(&self.disk), &self.path);
-        let (blocks, ledgers) = {
-            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-            match index.segments.get(&from) {
-                Some(segment) => (segment.blocks.clone(), segment.ledgers.clone()),
-                None => (Vec::new(), Vec::new()),
-            }
-        };
+        let contents = self.contents(from)?;
+        let Contents { blocks, ledgers } = contents.ok_or_else(|| {
+            unstorable(format!("{} is not there any more", names::relative(from)))
+        })?;
         let mut made = Made::default();
         let mut events = Vec::new();
         let mut stripe = 0;
@@ -152,6 +149,7 @@ impl Shared {
             self.write_parquet(&file, &bytes)?;
             made.files += 1;
             made.bytes += bytes.len() as u64;
+            let sums = parquet::sums(&bytes).map_err(unstorable)?;
             for (row_group, rows) in rows.chunks(ROW_GROUP).enumerate() {
                 let mut described: RowsMetaV2 =
                     sorted::describe(rows.iter().map(|(event, _)| *event)).map_err(unstorable)?;
@@ -164,7 +162,9 @@ impl Shared {
                     blake3: *blake3::hash(&bytes).as_bytes(),
                 };
                 let meta = WarmMetaV3 { rows: described, place };
-                output.block(frame::WARM, meta.to_bytes().map_err(unstorable)?, &[]);
+                let sums = sums.get(row_group).map_or(Ok(Vec::new()), |it| it.to_bytes());
+                let meta = meta.to_bytes().map_err(unstorable)?;
+                output.block(frame::WARM, meta, &sums.map_err(unstorable)?);
             }
         }
         output.write()

@@ -2,9 +2,10 @@
 
 use super::cap;
 use super::frame::{self, Trailer};
-use super::index::Index;
+use super::index::{Entry, Index, Known, Segment};
 use super::names::{self, SegmentId};
-use crate::codec::{BlockBuilder, Encoded, EntryV1, FooterV1, Scratch, ledger_to_bytes};
+use super::{recover, summary};
+use crate::codec::{BlockBuilder, Encoded, EntryV1, FooterV1, Scratch, SummaryV1, ledger_to_bytes};
 use crate::disk::{Disk, DiskFile, DiskLock, OpenMode};
 use crate::fault;
 use crate::marker::{Marker, Sealed};
@@ -33,6 +34,10 @@ pub(crate) struct Writer {
     pub(crate) lock: Option<Box<dyn DiskLock>>,
     /// Segments sealed since somebody asked.
     pub(crate) sealed: u64,
+    /// Sealed and not yet published.
+    pub(crate) settled: Vec<Known>,
+    /// Whether the file of summaries ends with a whole one.
+    pub(crate) summarises: bool,
 }
 
 /// The segment that grows.
@@ -53,6 +58,7 @@ impl Writer {
 
     pub(crate) fn append(&mut self, batch: &[Event], index: &RwLock<Index>) -> Result<Ack> {
         self.check_open()?;
+        self.read_sequences(batch)?;
         let admitted = self.seen.admit(batch);
         let (fresh, duplicates) = (admitted.fresh, admitted.duplicates);
         let others = {
@@ -85,20 +91,40 @@ impl Writer {
         let meta = ledger_to_bytes(ledger).map_err(unstorable)?;
         let (id, _) = self.write(std::iter::once((frame::LEDGER, &meta[..], &[][..])), 0)?;
         let mut index = index.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        index.segments.entry(id).or_default().ledgers.push(ledger.clone());
+        index.read(id).ledgers.push(ledger.clone());
         self.publish(&mut index);
         Ok(())
     }
 
     /// Tells readers in this process how far the files go.
-    pub(crate) fn publish(&self, index: &mut Index) {
-        if let Some(sealed) = self.marker.sealed.last() {
-            let segment = index.segments.entry(sealed.id()).or_default();
-            segment.sealed = true;
-            segment.end = sealed.bytes;
+    pub(crate) fn publish(&mut self, index: &mut Index) {
+        for known in self.settled.drain(..) {
+            index.segments.insert(known.sealed.id(), Entry::Known(Arc::new(known)));
         }
         if let Some(active) = &self.active {
-            index.segments.entry(active.id).or_default().end = active.length;
+            index.read(active.id).end = active.length;
+        }
+    }
+
+    /// Reads what earlier programs stored of the streams of a batch, unless it is in memory already.
+    fn read_sequences(&mut self, batch: &[Event]) -> Result<()> {
+        for id in self.seen.unread(batch) {
+            // What it was joined into since holds its sequences.
+            let its = self.marker.sealed.iter().map(Sealed::id);
+            let its: Vec<SegmentId> = its.filter(|it| *it == id || it.covers(id)).collect();
+            for id in its {
+                recover::note_sequences(&*self.disk, &self.store, id, &mut self.seen)?;
+            }
+            self.seen.was_read(id);
+        }
+        Ok(())
+    }
+
+    /// Remembers what is in a segment that was just sealed.
+    pub(crate) fn remember(&mut self, summary: &SummaryV1) {
+        if self.summarises {
+            let bytes = summary::framed(summary);
+            self.summarises = summary::append(&*self.disk, &self.store, &bytes);
         }
     }
 
@@ -234,8 +260,9 @@ impl Writer {
             return Err(failure);
         }
         self.sync()?;
+        let mut remembered = None;
         if let Some(active) = self.active.take() {
-            self.marker.sealed.push(Sealed {
+            let sealed = Sealed {
                 segment: active.id.first,
                 last: None,
                 warm: false,
@@ -243,10 +270,23 @@ impl Writer {
                 blocks: active.entries.len() as u64,
                 events: active.events,
                 blake3,
+            };
+            let (mut segment, mut streams) = (Segment::default(), Vec::new());
+            segment.blocks_of(active.id, &active.entries, &mut |its| {
+                streams.extend(its.iter().map(|it| summary::stream_of(&it.run, &it.producer)));
             });
+            let hash = summary::hash_of(&sealed);
+            let summary = SummaryV1::of(active.id, hash, &segment, streams);
+            self.settled.push(Known::of(&sealed, &summary));
+            self.marker.sealed.push(sealed);
+            remembered = Some(summary);
         }
         self.sealed += 1;
-        self.marker.write(&*self.disk, &self.store)
+        self.marker.write(&*self.disk, &self.store)?;
+        if let Some(summary) = remembered {
+            self.remember(&summary);
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sorting and joining segments changes files, and no answer.
 
-use crate::disk::Interrupting;
+use crate::disk::{Interrupting, TestDisk};
 use crate::{all, events};
 use std::fs;
 use std::path::Path;
@@ -225,4 +225,47 @@ fn damage_and_readers_are_left_alone() {
     drop(store);
     let reader = SegmentStore::open_read_only(directory.path()).unwrap();
     assert_eq!(reader.compact(&mut |_, _| {}).unwrap_err().kind(), ErrorKind::Denied);
+}
+
+/// More segments than a query holds open: those of the same process stay for it, and another process
+/// is told to ask again, not that there is damage.
+#[test]
+fn a_query_over_hundreds_of_segments_outlives_their_compaction() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = StorageConfig { segment_bytes: 4096, ..config(directory.path()) };
+    let store = SegmentStore::open_on(TestDisk::without_sync(), &config).unwrap();
+    let whole = events(9_000);
+    for batch in whole.chunks(30) {
+        store.append(batch).unwrap();
+    }
+    let files = segments(directory.path()).len();
+    assert!(files > 280, "{files} segments");
+    let reader = SegmentStore::open_read_only(directory.path()).unwrap();
+    let mut beside = reader.query(&Query::all()).unwrap();
+    let mut begun = store.query(&Query::all()).unwrap();
+    let first = begun.next().unwrap().unwrap();
+    assert_eq!(beside.next().unwrap().unwrap(), first);
+    store.compact(&mut |_, _| {}).unwrap();
+    assert!(segments(directory.path()).len() > files, "replaced, and still there");
+    let rest: Vec<Event> = begun.by_ref().map(Result::unwrap).collect();
+    assert!(first == whole[0] && rest == whole[1..]);
+    drop(begun);
+    store.append(&[]).unwrap();
+    // The next compaction removes them, or the next program.
+    store.close().unwrap();
+    drop(store);
+    let store = SegmentStore::open_on(TestDisk::without_sync(), &config).unwrap();
+    assert!(segments(directory.path()).len() < files);
+    let mut found = 1;
+    for item in beside {
+        match item {
+            Ok(event) => {
+                let at = whole.iter().position(|it| *it == event).unwrap();
+                assert!(at >= found, "in order");
+                found = at + 1;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+        }
+    }
+    assert_eq!(all(&store), whole);
 }

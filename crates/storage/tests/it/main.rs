@@ -28,6 +28,8 @@ mod hostile;
 mod lines;
 #[cfg(all(feature = "segment", feature = "json"))]
 mod mending;
+#[cfg(feature = "segment")]
+mod opening;
 #[cfg(all(feature = "segment", feature = "json", feature = "rollup"))]
 mod real_disk;
 #[cfg(feature = "segment")]

@@ -124,6 +124,45 @@ fn a_damaged_or_missing_file_is_named() {
 }
 
 /// A Python with duckdb and pyarrow, in an environment of its own.
+/// Of a Parquet file a damaged row group costs itself, damaged metadata the file; nothing is given that
+/// was not written.
+#[test]
+fn a_damaged_row_group_costs_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut some = events(40_000);
+    let day = some[0].timestamp;
+    for (at, event) in some.iter_mut().enumerate() {
+        event.timestamp = Timestamp::from_nanos(day.as_nanos() + at as i64 * 1_000);
+    }
+    let store = warm(directory.path(), &some);
+    let [file] = &parquet_files(directory.path())[..] else { panic!("several days") };
+    let sound = fs::read(file).unwrap();
+    let mut costs = std::collections::BTreeSet::new();
+    let length = sound.len();
+    for at in [length / 100, length / 2, length * 9 / 10, length - 100] {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 8;
+        fs::write(file, &bytes).unwrap();
+        let (found, errors): (Vec<_>, Vec<_>) =
+            store.query(&Query::all()).unwrap().partition(Result::is_ok);
+        let found: Vec<Event> = found.into_iter().map(Result::unwrap).collect();
+        let mut known = some.iter();
+        assert!(found.iter().all(|event| known.any(|it| it == event)), "byte {at}");
+        assert!(!errors.is_empty(), "byte {at}");
+        costs.insert(some.len() - found.len());
+    }
+    // Three row groups: 16,384, as many again, and the rest.
+    assert_eq!(costs.into_iter().collect::<Vec<_>>(), [40_000 - 2 * 16_384, 16_384, 40_000]);
+    let mut bytes = sound;
+    let at = bytes.len() / 2;
+    bytes[at] ^= 8;
+    fs::write(file, &bytes).unwrap();
+    let report = store.quarantine(&mut |_, _| {}).unwrap();
+    assert_eq!((report.files[0].kept, report.files[0].lost), (40_000 - 16_384, Some(16_384)));
+    assert_eq!(all(&store).len(), 40_000 - 16_384);
+    assert!(store.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap().is_clean());
+}
+
 fn python() -> Option<PathBuf> {
     let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parquet-readers");
     let python = environment.join("bin/python");
