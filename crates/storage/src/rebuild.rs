@@ -26,6 +26,8 @@ pub struct RebuildReport {
     pub replaced: Vec<String>,
     /// Where the manifest that was there is kept, relative to the store.
     pub kept: Option<String>,
+    /// Days that a manifest of the rollups names which was lost or damaged, and was made anew too.
+    pub rollup_days: Option<u64>,
 }
 
 /// Makes `telemetry-store.json` anew from the files of a store, for when it is lost or damaged.
@@ -84,8 +86,12 @@ fn rebuild_on(
     if backend == "segment" {
         segments(disk, store, &mut made, &mut report, progress)?;
     }
+    let mut folder = Folder::new(disk, store);
+    #[cfg(feature = "rollup")]
+    {
+        report.rollup_days = crate::rollup::mend(disk, store, &mut folder)?;
+    }
     if there(marker::FILE) {
-        let mut folder = Folder::new(disk, store);
         report.kept = Some(folder.keep(&store.join(marker::FILE), marker::FILE)?);
     }
     made.write(disk, store)?;

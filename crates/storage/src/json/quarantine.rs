@@ -40,6 +40,8 @@ impl Shared {
             done += day.size;
         }
         progress(total, total);
+        #[cfg(feature = "rollup")]
+        crate::rollup::mend(&*self.disk, &self.path, &mut folder)?;
         folder.finish()
     }
 

@@ -24,13 +24,7 @@ pub(crate) fn roll_up(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<RollUpReport> {
     let directory = directory(disk, store)?;
-    let _lock = lock(disk, &directory)?.map_err(|holder| {
-        let holder = if holder.is_empty() { "another process" } else { &holder };
-        let message = format!("{holder} is rolling up this store");
-        Error::new(ErrorKind::Unavailable, Code::StorageUnavailable, message)
-            .with("path", directory.display())
-            .cure("wait until it has finished")
-    })?;
+    let _lock = locked(disk, &directory)?;
     roll_up_days(disk, store, events, &|_| true, progress)
 }
 
@@ -112,6 +106,17 @@ fn directory(disk: &dyn Disk, store: &Path) -> Result<PathBuf> {
     let directory = store.join(DIRECTORY);
     disk.create_dir(&directory).map_err(|e| fault::io("make the directory", &directory, e))?;
     Ok(directory)
+}
+
+/// The lock, or an error that says who has it.
+pub(super) fn locked(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn DiskLock>> {
+    lock(disk, directory)?.map_err(|holder| {
+        let holder = if holder.is_empty() { "another process" } else { &holder };
+        let message = format!("{holder} is rolling up this store");
+        Error::new(ErrorKind::Unavailable, Code::StorageUnavailable, message)
+            .with("path", directory.display())
+            .cure("wait until it has finished")
+    })
 }
 
 /// The lock, or who has it.
@@ -257,47 +262,67 @@ impl Run<'_> {
     }
 
     fn write(&self, what: &str, span: &str, rollups: &[Rollup]) -> Result<FileRef> {
-        let name = format!("{what}-{span}-{:08}.rollup", self.manifest.generation);
-        let bytes = file::bytes_of(rollups);
-        self.put(name, bytes)
+        write(self.disk, self.store, self.manifest.generation, what, span, rollups)
     }
 
     fn write_coverage(&self, day: &str, coverage: &Coverage) -> Result<FileRef> {
         let name = format!("covered-{day}-{:08}.rollup", self.manifest.generation);
         let mut bytes = Vec::new();
         let made = file::put_block(&coverage.to_bytes(), &mut bytes).map(|()| bytes);
-        self.put(name, made)
+        put_file(self.disk, self.store, name, made)
     }
 
-    /// Writes a file that the manifest will name.
-    fn put(&self, name: String, bytes: io::Result<Vec<u8>>) -> Result<FileRef> {
-        let path = self.store.join(DIRECTORY).join(&name);
-        let written = bytes.and_then(|bytes| {
-            let file = self.disk.open(&path, OpenMode::Create)?;
-            file.append(&bytes)?;
-            file.sync()?;
-            Ok(bytes)
-        });
-        let bytes = written.map_err(|error| fault::io("write rollups", &path, error))?;
-        let blake3 = blake3::hash(&bytes).to_hex().to_string();
-        Ok(FileRef { file: name, bytes: bytes.len() as u64, blake3 })
-    }
-
-    /// Removes what a manifest does not name: the leavings of an interrupted run, or of the
-    /// generation before.
     fn tidy(&self, manifest: &Manifest) -> Result<()> {
-        let directory = self.store.join(DIRECTORY);
-        let named: BTreeSet<&str> = manifest.files().map(|it| it.file.as_str()).collect();
-        let listing = |error| fault::io("list", &directory, error);
-        for name in self.disk.list(&directory).map_err(listing)? {
-            let ours = name.ends_with(".rollup") || name == "manifest.tmp";
-            if ours && !named.contains(name.as_str()) {
-                let path = directory.join(&name);
-                self.disk.remove(&path).map_err(|e| fault::io("remove", &path, e))?;
-            }
-        }
-        Ok(())
+        tidy(self.disk, self.store, manifest)
     }
+}
+
+/// Writes a file of rollups that a manifest of this generation will name.
+pub(super) fn write(
+    disk: &dyn Disk,
+    store: &Path,
+    generation: u64,
+    what: &str,
+    span: &str,
+    rollups: &[Rollup],
+) -> Result<FileRef> {
+    let name = format!("{what}-{span}-{generation:08}.rollup");
+    put_file(disk, store, name, file::bytes_of(rollups))
+}
+
+/// Writes a file that the manifest will name.
+fn put_file(
+    disk: &dyn Disk,
+    store: &Path,
+    name: String,
+    bytes: io::Result<Vec<u8>>,
+) -> Result<FileRef> {
+    let path = store.join(DIRECTORY).join(&name);
+    let written = bytes.and_then(|bytes| {
+        let file = disk.open(&path, OpenMode::Create)?;
+        file.append(&bytes)?;
+        file.sync()?;
+        Ok(bytes)
+    });
+    let bytes = written.map_err(|error| fault::io("write rollups", &path, error))?;
+    let blake3 = blake3::hash(&bytes).to_hex().to_string();
+    Ok(FileRef { file: name, bytes: bytes.len() as u64, blake3 })
+}
+
+/// Removes what a manifest does not name: the leavings of an interrupted run, or of the generation
+/// before.
+pub(super) fn tidy(disk: &dyn Disk, store: &Path, manifest: &Manifest) -> Result<()> {
+    let directory = store.join(DIRECTORY);
+    let named: BTreeSet<&str> = manifest.files().map(|it| it.file.as_str()).collect();
+    let listing = |error| fault::io("list", &directory, error);
+    for name in disk.list(&directory).map_err(listing)? {
+        let ours = name.ends_with(".rollup") || name == "manifest.tmp";
+        if ours && !named.contains(name.as_str()) {
+            let path = directory.join(&name);
+            disk.remove(&path).map_err(|e| fault::io("remove", &path, e))?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn read_coverage(disk: &dyn Disk, store: &Path, it: &FileRef) -> Result<Coverage> {
@@ -316,11 +341,11 @@ pub(super) fn sort(rows: &mut [Rollup]) {
     rows.sort_by(|a, b| (&a.selector, &a.site, a.start).cmp(&(&b.selector, &b.site, b.start)));
 }
 
-fn month_of(day: &str) -> &str {
+pub(super) fn month_of(day: &str) -> &str {
     day.rsplit_once('-').map_or(day, |(month, _)| month)
 }
 
-fn year_of(month: &str) -> &str {
+pub(super) fn year_of(month: &str) -> &str {
     month.rsplit_once('-').map_or(month, |(year, _)| year)
 }
 

@@ -191,8 +191,8 @@ impl RollupFile {
     }
 }
 
-pub(super) const CURE: &str = "run `telemetry store verify --deep`; rollups whose events are still \
-     there are made anew by removing the folder `rollups` and running `telemetry store rollup`";
+pub(super) const CURE: &str = "run `telemetry store quarantine`, which takes the file out of use, then \
+     `telemetry store rollup`: rollups whose events are still there are made anew";
 
 /// Everything a file holds.
 pub(super) fn read_all(

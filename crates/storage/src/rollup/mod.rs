@@ -8,11 +8,13 @@ mod codec;
 mod coverage;
 mod file;
 mod manifest;
+mod mend;
 mod verify;
 
 pub(crate) use build::roll_up;
 #[cfg(feature = "segment")]
 pub(crate) use build::roll_up_ended;
+pub(crate) use mend::mend;
 pub(crate) use verify::verify;
 
 use crate::disk::Disk;

@@ -34,8 +34,7 @@ pub(crate) fn verify(
     let manifest = match Manifest::read(disk, store) {
         Ok(manifest) => manifest,
         Err(error) if error.kind() == ErrorKind::Corrupt => {
-            damaged(report, super::manifest::FILE, &error);
-            return Ok(());
+            return damaged(report, super::manifest::FILE, error);
         }
         Err(error) => return Err(error),
     };
@@ -79,14 +78,14 @@ fn deep(
             Ok(rows) => {
                 rows.into_iter().for_each(|row| months.entry(row.start).or_default().push(row))
             }
-            Err(error) => damaged(report, &it.file.file, &error),
+            Err(error) => damaged(report, &it.file.file, error)?,
         }
     }
     for it in &manifest.months {
         let rows = match file::read_all(disk, store, &it.file, RollupPeriod::Day) {
             Ok(rows) => rows,
             Err(error) => {
-                damaged(report, &it.file.file, &error);
+                damaged(report, &it.file.file, error)?;
                 continue;
             }
         };
@@ -102,7 +101,7 @@ fn deep(
         let hours = match file::read_all(disk, store, &it.hours, RollupPeriod::Hour) {
             Ok(rows) => rows,
             Err(error) => {
-                damaged(report, &it.hours.file, &error);
+                damaged(report, &it.hours.file, error)?;
                 continue;
             }
         };
@@ -125,7 +124,7 @@ fn deep(
                 "{DIRECTORY}/{}: not compared with events, some are gone or damaged",
                 it.hours.file
             )),
-            Err(error) => damaged(report, &it.covered.file, &error),
+            Err(error) => damaged(report, &it.covered.file, error)?,
         }
     }
     Ok(())
@@ -144,7 +143,11 @@ fn recomputed(
     let to = (end != Timestamp::MAX).then_some(end);
     let mut builder = RollupBuilder::new(RollupPeriod::Hour);
     for event in events.query(&Query { from: Some(start), to, ..Query::all() })? {
-        let Ok(event) = event else { return Ok(None) };
+        let event = match event {
+            Ok(event) => event,
+            Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(None),
+            Err(error) => return Err(error),
+        };
         if missing.take(&event) {
             builder.add(&event);
         }
@@ -160,10 +163,15 @@ fn by_start(rows: Vec<Rollup>) -> BTreeMap<Timestamp, Vec<Rollup>> {
     starts
 }
 
-fn damaged(report: &mut VerifyReport, file: &str, error: &Error) {
+/// Adds what is wrong with a file. What cannot be read at this moment is no damage.
+fn damaged(report: &mut VerifyReport, file: &str, error: Error) -> Result<()> {
+    if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) {
+        return Err(error);
+    }
     if !report.damage.iter().any(|it| it.file.ends_with(file)) {
         report.damage.push(place(file, error.message().to_owned()));
     }
+    Ok(())
 }
 
 fn place(file: &str, what: String) -> Damage {

@@ -45,6 +45,8 @@ impl Shared {
                 None => self.give_up(id, its, &mut folder)?,
             }
         }
+        #[cfg(feature = "rollup")]
+        crate::rollup::mend(&*self.disk, &self.path, &mut folder)?;
         folder.finish()
     }
 

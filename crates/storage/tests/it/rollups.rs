@@ -259,3 +259,87 @@ fn days_that_have_ended_are_rolled_up_in_the_background() {
     assert_eq!(found, expected);
     store.close().unwrap();
 }
+
+/// Files of the rollups by what their names begin with.
+fn rollup_files(store: &Path, what: &str) -> Vec<std::path::PathBuf> {
+    let listed = fs::read_dir(store.join("rollups")).unwrap();
+    let paths = listed.map(|entry| entry.unwrap().path());
+    let its =
+        |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(what);
+    let mut paths: Vec<_> = paths.filter(its).collect();
+    paths.sort();
+    paths
+}
+
+/// Whatever file of the rollups is damaged: taken out of use, what the others tell is answered, and
+/// once they are brought up to date everything is as it was.
+#[test]
+fn damaged_rollups_are_taken_out_and_made_anew() {
+    for backend in BACKENDS {
+        for what in
+            ["hours-2026-01-31", "covered-2026-02-01", "days-2026-01", "months-2026", "manifest"]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let events = events();
+            let writer = open(&config(folder.path(), backend)).unwrap();
+            writer.append(&events).unwrap();
+            roll_up(&*writer);
+            let [path] = &rollup_files(folder.path(), what)[..] else { panic!("{what}") };
+            let mut bytes = fs::read(path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 4;
+            fs::write(path, &bytes).unwrap();
+            let verified = writer.verify(VerifyLevel::Quick, &mut |_, _| {}).unwrap();
+            assert!(!verified.is_clean(), "{backend} {what}");
+            let report = writer.quarantine(&mut |_, _| {}).unwrap();
+            assert_eq!(report.files.len(), 1, "{backend} {what}: {report:?}");
+            let moved = report.files[0].moved_to.as_ref().unwrap();
+            assert!(fs::read(folder.path().join(moved)).unwrap() == bytes, "{backend} {what}");
+            let verified = writer.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap();
+            assert_eq!(verified.damage, [], "{backend} {what}");
+            // Days and months are computed from what is left.
+            let days = stored(&*writer, &RollupQuery::all(RollupPeriod::Day));
+            assert_eq!(days, direct(&events, RollupPeriod::Day), "{backend} {what}");
+            // Those of which it is not known any more how many events they hold.
+            let unknown = match what {
+                "hours-2026-01-31" => 1,
+                "covered-2026-02-01" => 1,
+                "manifest" => 4,
+                _ => 0,
+            };
+            assert_eq!(stale(&*writer).len(), unknown, "{backend} {what}");
+            roll_up(&*writer);
+            check(&*writer, &events);
+            assert!(stale(&*writer).is_empty(), "{backend} {what}");
+            assert!(writer.quarantine(&mut |_, _| {}).unwrap().files.is_empty());
+        }
+    }
+}
+
+/// The rollups' manifest is made anew together with the store's, from the files alone.
+#[test]
+fn a_lost_manifest_of_the_rollups_is_made_anew() {
+    for backend in BACKENDS {
+        let folder = tempfile::tempdir().unwrap();
+        let events = events();
+        let writer = open(&config(folder.path(), backend)).unwrap();
+        writer.append(&events[..900]).unwrap();
+        roll_up(&*writer);
+        writer.append(&events[900..]).unwrap();
+        roll_up(&*writer);
+        writer.close().unwrap();
+        drop(writer);
+        fs::remove_file(folder.path().join("rollups/manifest.json")).unwrap();
+        let report = telemetry_storage::rebuild(folder.path(), &mut |_, _| {}).unwrap();
+        assert_eq!((report.rollup_days, &report.damage), (Some(4), &vec![]), "{backend}");
+        let writer = open(&config(folder.path(), backend)).unwrap();
+        check(&*writer, &events);
+        roll_up(&*writer);
+        check(&*writer, &events);
+        assert!(writer.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap().is_clean());
+        drop(writer);
+        // One that can be read is left as it is.
+        let report = telemetry_storage::rebuild(folder.path(), &mut |_, _| {}).unwrap();
+        assert_eq!(report.rollup_days, None, "{backend}");
+    }
+}

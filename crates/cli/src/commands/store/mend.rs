@@ -71,6 +71,10 @@ pub(super) fn rebuild(settings: &Settings, global: &Global, console: &mut Consol
     for file in &report.replaced {
         console.line(format_args!("{}: another file holds the same", plain(file)))?;
     }
+    if let Some(days) = report.rollup_days {
+        let days = figures::counted(days, "day");
+        console.line(format_args!("manifest of the rollups made anew: {days}"))?;
+    }
     if let Some(kept) = &report.kept {
         console.line(format_args!("the manifest as it was: {}", plain(kept)))?;
     }
