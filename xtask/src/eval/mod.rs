@@ -58,9 +58,14 @@ pub(crate) fn run(workspace: &Workspace, eval: Eval) -> Result<ExitCode> {
         rules::run(arguments)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if cfg!(debug_assertions) {
+    // Parquet is in the workloads of `crash`, and takes minutes to build: no other command has it.
+    let parquet = !cfg!(feature = "parquet") && matches!(eval, Eval::Crash(_));
+    if cfg!(debug_assertions) || parquet {
+        let features: &[&str] = if parquet { &["--features", "parquet"] } else { &[] };
         let status = cargo()
-            .args(["run", "--quiet", "--release", "--package", "xtask", "--manifest-path"])
+            .args(["run", "--quiet", "--release", "--package", "xtask"])
+            .args(features)
+            .arg("--manifest-path")
             .arg(workspace.root.join("Cargo.toml"))
             .arg("--")
             .args(std::env::args_os().skip(1))

@@ -2,7 +2,8 @@
 //! more often.
 
 use std::sync::Arc;
-use telemetry_interfaces::{Durability, ErrorKind};
+use telemetry_interfaces::{Durability, Error, ErrorKind, Query, VerifyLevel};
+use telemetry_models::Event;
 use telemetry_storage::{JsonStore, SegmentStore, StorageConfig};
 use telemetry_testkit::disk::{Fault, FaultKind, Loss, SimDisk};
 use telemetry_testkit::simulation::{Effort, Kind, Subject, Tally, simulate, store_path};
@@ -18,6 +19,9 @@ fn config(path: &std::path::Path, kind: Kind) -> StorageConfig {
 }
 
 fn segment() -> Subject {
+    // Needs the feature `parquet`.
+    let kinds =
+        Kind::ALL.into_iter().filter(|it| cfg!(feature = "parquet") || *it != Kind::Convert);
     Subject {
         name: "segment",
         open: Box::new(|disk, path, kind| {
@@ -27,7 +31,7 @@ fn segment() -> Subject {
             Ok(Box::new(SegmentStore::open_read_only_on(disk, path)?))
         }),
         keeps_torn: false,
-        kinds: Kind::ALL.to_vec(),
+        kinds: kinds.collect(),
     }
 }
 
@@ -100,4 +104,75 @@ fn what_a_failed_sync_forgot_is_not_taken_for_stored() {
         assert!(store.recovered().is_clean(), "{}: {}", subject.name, store.recovered());
         assert_eq!(crate::all(&*store).len(), 6, "{}", subject.name);
     }
+}
+
+/// A read that fails once: whatever asks says that the disk refused, and not that something is damaged;
+/// what is answered all the same is right.
+#[test]
+fn what_cannot_be_read_at_this_moment_is_not_called_damaged() {
+    for subject in [segment(), json()] {
+        let kind = Kind::Compact;
+        let disk = SimDisk::new(std::path::Path::new("/simulated"), 4);
+        let open =
+            |disk: &SimDisk| (subject.open)(Arc::new(disk.clone()), &store_path(), kind).unwrap();
+        let whole = crate::events(30);
+        let store = open(&disk);
+        for batch in whole.chunks(8) {
+            store.append(batch).unwrap();
+        }
+        store.close().unwrap();
+        drop(store);
+        let store = open(&disk);
+        store.compact(&mut |_, _| {}).unwrap();
+        if cfg!(feature = "parquet") && subject.name == "segment" {
+            store.convert(None, &mut |_, _| {}).unwrap();
+        }
+        if let Some(rollups) = store.rollups() {
+            rollups.roll_up(&mut |_, _| {}).unwrap();
+        }
+        store.close().unwrap();
+        drop(store);
+        let moment = disk.moment();
+        let (mut at, mut tried, mut refused) = (0, 0, 0);
+        loop {
+            let disk = SimDisk::after(&moment, Loss::Nothing, 0);
+            disk.fail(Some(Fault { kind: FaultKind::Read, at, times: 1 }));
+            let asked = ask(&subject, &disk, &whole[7]);
+            if disk.calls().1 <= at {
+                break;
+            }
+            for (what, error) in asked {
+                refused += 1;
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "look {at}, {what}: {error}");
+            }
+            tried += 1;
+            // One look in several: they are some hundred.
+            at += 7;
+        }
+        assert!(tried > 20 && refused >= tried / 2, "{}: {refused} of {tried}", subject.name);
+    }
+}
+
+/// Everything a reader can ask; gives the errors.
+fn ask(subject: &Subject, disk: &SimDisk, one: &Event) -> Vec<(&'static str, Error)> {
+    let mut errors = Vec::new();
+    let disk = Arc::new(disk.clone());
+    let store = match (subject.open_reader)(disk, &store_path(), Kind::Compact) {
+        Ok(store) => store,
+        Err(error) => return vec![("opening", error)],
+    };
+    let by_id = Query { event: Some(one.id.clone()), ..Query::all() };
+    for query in [Query::all(), by_id] {
+        match store.query(&query) {
+            Ok(answer) => errors.extend(answer.filter_map(Result::err).map(|it| ("query", it))),
+            Err(error) => errors.push(("query", error)),
+        }
+    }
+    errors.extend(store.stats().err().map(|it| ("stats", it)));
+    errors.extend(store.ledgers().err().map(|it| ("ledgers", it)));
+    match store.verify(VerifyLevel::Deep, &mut |_, _| {}) {
+        Ok(report) => assert_eq!(report.damage, []),
+        Err(error) => errors.push(("verify", error)),
+    }
+    errors
 }

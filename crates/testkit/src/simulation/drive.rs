@@ -128,6 +128,10 @@ impl Driver<'_> {
                 let Some(rollups) = store.rollups() else { return Ok(()) };
                 rollups.roll_up(&mut |_, _| {}).map(|_| ())
             })?,
+            Step::Convert => self.with_store("convert", |store, _| {
+                store.compact(&mut |_, _| {})?;
+                store.convert(None, &mut |_, _| {}).map(|_| ())
+            })?,
             Step::Reopen => {
                 self.with_store("close", |store, _| store.close())?;
                 self.store = None;
@@ -207,13 +211,8 @@ impl Driver<'_> {
                 self.doubt = true;
                 continue;
             }
-            // What cannot be read may be damaged or come back: no program can tell.
-            let unread = self.fault.is_some_and(|it| it.kind == FaultKind::Read);
-            let expected = match error.kind() {
-                ErrorKind::Unavailable | ErrorKind::Closed => true,
-                ErrorKind::Corrupt => unread,
-                _ => false,
-            };
+            // Nothing is damaged here: what cannot be read at this moment is not called so.
+            let expected = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Closed);
             if !expected || self.fault.is_none() && attempt > TRIES {
                 return Err(format!("cannot {doing} ({:?}): {error}", error.kind()));
             }

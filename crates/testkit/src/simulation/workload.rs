@@ -18,12 +18,14 @@ pub enum Kind {
     Compact,
     /// Rollups made and brought up to date between appends.
     RollUp,
+    /// As sorting files, and moving their events to Parquet; for stores that can.
+    Convert,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Append, Self::Seal, Self::Recover, Self::Compact, Self::RollUp];
+    pub const ALL: [Self; 6] =
+        [Self::Append, Self::Seal, Self::Recover, Self::Compact, Self::RollUp, Self::Convert];
 
     /// Its word.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Kind {
             Self::Recover => "recover",
             Self::Compact => "compact",
             Self::RollUp => "roll up",
+            Self::Convert => "convert",
         }
     }
 }
@@ -56,6 +59,8 @@ pub(super) enum Step {
     Compact,
     /// Brings rollups up to date.
     RollUp,
+    /// Sorts files, and moves their events to Parquet.
+    Convert,
     /// Closes the store and opens it again.
     Reopen,
     /// Is killed; another program opens the store.
@@ -79,16 +84,19 @@ impl Workload {
         let mut steps = Vec::new();
         for _ in 0..rng.usize(5..12) {
             let step = match (kind, rng.u8(..20)) {
-                (Kind::Append | Kind::Compact, 0) | (Kind::Recover, 0..3) => Step::Reopen,
-                (Kind::Append | Kind::Compact, 1)
+                (Kind::Append | Kind::Compact | Kind::Convert, 0) | (Kind::Recover, 0..3) => {
+                    Step::Reopen
+                }
+                (Kind::Append | Kind::Compact | Kind::Convert, 1)
                 | (Kind::Seal | Kind::RollUp, 0)
                 | (Kind::Recover, 3..8) => Step::Kill,
-                (Kind::Compact, 2..8) => Step::Compact,
+                (Kind::Compact, 2..8) | (Kind::Convert, 2..4) => Step::Compact,
+                (Kind::Convert, 4..9) => Step::Convert,
                 (Kind::RollUp, 1..8) => Step::RollUp,
                 (_, 17) => Step::Again,
                 (_, 18) => Step::Flush,
                 (_, 19) => Step::Ledger,
-                (Kind::Seal | Kind::Compact, _) => Step::Append(rng.usize(4..16)),
+                (Kind::Seal | Kind::Compact | Kind::Convert, _) => Step::Append(rng.usize(4..16)),
                 _ => Step::Append(rng.usize(1..8)),
             };
             steps.push(step);

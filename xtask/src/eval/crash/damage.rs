@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use telemetry_runtime::interfaces::{
-    Durability, Error, EventStore, Ledger, Maintenance, Query, RollupQuery, RollupStore,
-    SelectorPattern, StoreStats, VerifyLevel,
+    Durability, Error, EventStore, Ledger, Query, RollupQuery, SelectorPattern, StoreStats,
+    VerifyLevel,
 };
 use telemetry_runtime::models::rollup::{Rollup, RollupPeriod};
 use telemetry_runtime::models::{Event, Timestamp};
-use telemetry_runtime::storage::{SegmentStore, StorageConfig};
+use telemetry_runtime::storage::{JsonStore, SegmentStore, StorageConfig, Store};
 use telemetry_testkit::disk::{Loss, Moment, SimDisk};
 use telemetry_testkit::simulation::store_path;
 use telemetry_testkit::{EventGenerator, GeneratorConfig};
@@ -40,6 +40,40 @@ enum Left {
     Closed,
     /// Closed, sorted, with rollups beside it.
     Sorted,
+    /// The same, with its events in Parquet files.
+    Converted,
+    /// As JSON Lines, days that are over compressed, with rollups beside them.
+    Compressed,
+}
+
+impl Left {
+    const ALL: [Self; 5] =
+        [Self::Open, Self::Closed, Self::Sorted, Self::Converted, Self::Compressed];
+
+    const fn is_rolled_up(self) -> bool {
+        matches!(self, Self::Sorted | Self::Converted | Self::Compressed)
+    }
+
+    fn open(self, disk: &SimDisk) -> Result<Box<dyn Store>, Error> {
+        let disk = Arc::new(disk.clone());
+        Ok(match self {
+            Self::Compressed => Box::new(JsonStore::open_on(disk, &config())?),
+            _ => Box::new(SegmentStore::open_on(disk, &config())?),
+        })
+    }
+
+    fn open_reader(self, disk: &SimDisk) -> Result<Box<dyn Store>, Error> {
+        let disk = Arc::new(disk.clone());
+        Ok(match self {
+            Self::Compressed => Box::new(JsonStore::open_read_only_on(disk, &store_path())?),
+            _ => Box::new(SegmentStore::open_read_only_on(disk, &store_path())?),
+        })
+    }
+
+    /// Whether a file is under a checksum. Text is not, before it is compressed.
+    fn is_summed(self, file: &Path) -> bool {
+        self != Self::Compressed || file.extension().is_none_or(|it| it != "jsonl")
+    }
 }
 
 #[derive(Default)]
@@ -73,9 +107,11 @@ fn small_store(seed: u64, left: Left) -> Result<(Moment, Vec<(PathBuf, usize)>)>
         sites: 2,
         sessions: 2,
         error_share: 0.1,
+        // Several days of JSON Lines, of which all but the last are compressed.
+        hours: if left == Left::Compressed { 72 } else { GeneratorConfig::default().hours },
         ..GeneratorConfig::default()
     };
-    let store = SegmentStore::open_on(Arc::new(disk.clone()), &config())?;
+    let store = left.open(&disk)?;
     let events: Vec<Event> = EventGenerator::new(seed, settings).collect();
     let ledger = Ledger {
         run: None,
@@ -94,25 +130,33 @@ fn small_store(seed: u64, left: Left) -> Result<(Moment, Vec<(PathBuf, usize)>)>
     if left != Left::Open {
         store.close()?;
     }
-    if left == Left::Sorted {
+    if left.is_rolled_up() {
         drop(store);
-        let store = SegmentStore::open_on(Arc::new(disk.clone()), &config())?;
+        let store = left.open(&disk)?;
         store.compact(&mut |_, _| {})?;
-        store.roll_up(&mut |_, _| {})?;
+        if left == Left::Converted {
+            let made = store.convert(None, &mut |_, _| {})?;
+            ensure!(made.events == EVENTS as u64, "{} events are in Parquet files", made.events);
+        }
+        if let Some(rollups) = store.rollups() {
+            rollups.roll_up(&mut |_, _| {})?;
+        }
         store.close()?;
     }
     let moment = disk.moment();
     let files = SimDisk::after(&moment, Loss::Nothing, 0).files();
-    Ok((moment, files.into_iter().filter(|(_, length)| *length > 0).collect()))
+    let has_some = |(file, length): &(PathBuf, usize)| *length > 0 && left.is_summed(file);
+    Ok((moment, files.into_iter().filter(has_some).collect()))
 }
 
-fn ask(disk: &SimDisk) -> Result<(Answers, bool), Error> {
-    let store = SegmentStore::open_read_only_on(Arc::new(disk.clone()), &store_path())?;
+fn ask(left: Left, disk: &SimDisk) -> Result<(Answers, bool), Error> {
+    let store = left.open_reader(disk)?;
     let some = Query { selector: SelectorPattern::new("*title*").ok(), ..Query::all() };
     let mut rollups = Vec::new();
     let mut stale = Vec::new();
     for period in RollupPeriod::ALL {
-        let answer = store.query_rollups(&RollupQuery::all(*period))?;
+        let Some(of) = store.rollups() else { break };
+        let answer = of.query_rollups(&RollupQuery::all(*period))?;
         stale = answer.stale_days;
         rollups.extend(answer.rollups.collect::<Result<Vec<_>, _>>()?);
     }
@@ -172,7 +216,7 @@ fn file(
     for bit in bits {
         let disk = pristine();
         disk.flip(path, bit);
-        flips.take(ask(&disk), right, format!("{left:?} {} bit {bit}", path.display()));
+        flips.take(ask(left, &disk), right, format!("{left:?} {} bit {bit}", path.display()));
     }
     for length in lengths {
         let disk = pristine();
@@ -181,7 +225,7 @@ fn file(
         if left == Left::Open {
             cut_while_open(&disk, right).map_err(|what| anyhow!("{place}: {what}"))?;
         } else {
-            cuts.take(ask(&disk), right, place);
+            cuts.take(ask(left, &disk), right, place);
         }
     }
     Ok([flips, cuts])
@@ -191,12 +235,12 @@ pub(super) fn run(seed: u64) -> Result<()> {
     let began = Instant::now();
     let mut figures = [Figures::default(), Figures::default()];
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    for left in [Left::Open, Left::Closed, Left::Sorted] {
+    for left in Left::ALL {
         let (moment, files) = small_store(seed, left).context("cannot write a small store")?;
-        let (right, clean) = ask(&SimDisk::after(&moment, Loss::Nothing, 0))
+        let (right, clean) = ask(left, &SimDisk::after(&moment, Loss::Nothing, 0))
             .context("the small store cannot be read")?;
         ensure!(clean && right.events.len() == EVENTS, "the store is not as it was written");
-        ensure!(right.rollups.is_empty() == (left != Left::Sorted), "rollups are missing");
+        ensure!(right.rollups.is_empty() != left.is_rolled_up(), "rollups are missing");
         let bytes: usize = files.iter().map(|(_, length)| length).sum();
         println!("store, {:<16} {bytes:>8} bytes in {} files", format!("{left:?}"), files.len());
         for (path, length) in files {
