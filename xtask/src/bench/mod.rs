@@ -20,6 +20,11 @@ mod figures;
 #[cfg(feature = "bench")]
 mod interval;
 #[cfg(feature = "bench")]
+mod opening;
+#[cfg(not(feature = "bench"))]
+#[path = "opening_elsewhere.rs"]
+mod opening;
+#[cfg(feature = "bench")]
 mod overhead;
 #[cfg(feature = "bench")]
 mod peers;
@@ -65,6 +70,8 @@ pub(crate) enum Bench {
     Rollup(Options),
     /// The event stores beside SQLite and redb: appending, size, questions, full scan, rollups.
     Store(StoreOptions),
+    /// Opening 100 GB of sparse synthetic segments after a crash: time and memory.
+    Opening(Options),
     /// What evaluating alert rules costs an event, and what they hold of a selector.
     Alerting(Options),
     /// What detectors cost an operation and hold of a selector, beside a window with a threshold.
@@ -76,6 +83,9 @@ pub(crate) enum Bench {
     /// The process of `report` that makes one.
     #[command(hide = true)]
     ReportChild(report::Child),
+    /// The processes of `opening`.
+    #[command(hide = true)]
+    OpeningChild(opening::Child),
     /// The process that lives through the storm of `delivery`.
     #[command(hide = true)]
     Storm(delivery::Storm),

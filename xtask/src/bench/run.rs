@@ -1,6 +1,7 @@
 use super::figures::Figures;
 use super::{
-    Bench, alerting, concurrent, delivery, detection, overhead, record, report, rollup, store,
+    Bench, alerting, concurrent, delivery, detection, opening, overhead, record, report, rollup,
+    store,
 };
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -14,12 +15,17 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Concurrent(options) => (concurrent::run()?, options.json),
         Bench::Rollup(options) => (rollup::run()?, options.json),
         Bench::Store(options) => (store::run(options.large)?, options.json),
+        Bench::Opening(options) => (opening::run()?, options.json),
         Bench::Alerting(options) => (alerting::run()?, options.json),
         Bench::Detection(options) => (detection::run()?, options.json),
         Bench::Delivery(options) => (delivery::run()?, options.json),
         Bench::Report(options) => (report::run()?, options.json),
         Bench::ReportChild(child) => {
             report::child(child)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Bench::OpeningChild(child) => {
+            opening::in_child(child)?;
             return Ok(ExitCode::SUCCESS);
         }
         Bench::Storm(arguments) => {
