@@ -24,11 +24,16 @@ use telemetry_models::{Event, EventId};
 /// Dictionaries kept: more stripes than this seldom overlap in time.
 const DICTIONARIES: usize = 16;
 
+/// Segments kept open beside those that are held: a process may have a thousand files open.
+const OPEN: usize = 64;
+
 /// Reads blocks of several segments.
 pub(super) struct BlockSource {
     disk: Arc<dyn Disk>,
     store: PathBuf,
     files: HashMap<SegmentId, Arc<dyn DiskFile>>,
+    /// Those that were opened on the way, the first one first.
+    passing: VecDeque<SegmentId>,
     dictionaries: VecDeque<((SegmentId, u64), Arc<Dictionary>)>,
     unpacker: Option<Unpacker>,
     /// While it is held, this process removes no segment.
@@ -113,6 +118,7 @@ impl BlockSource {
             disk,
             store: store.to_owned(),
             files: HashMap::new(),
+            passing: VecDeque::new(),
             dictionaries: VecDeque::new(),
             unpacker: None,
             _reading: None,
@@ -136,8 +142,16 @@ impl BlockSource {
     }
 
     fn file(&mut self, id: SegmentId) -> Result<Arc<dyn DiskFile>, Trouble> {
-        let held = self.hold(id);
-        held.map_err(|error| trouble("open", names::path(&self.store, id), error))?;
+        if !self.files.contains_key(&id) {
+            let held = self.hold(id);
+            held.map_err(|error| trouble("open", names::path(&self.store, id), error))?;
+            self.passing.push_back(id);
+            if self.passing.len() > OPEN
+                && let Some(first) = self.passing.pop_front()
+            {
+                self.files.remove(&first);
+            }
+        }
         Ok(Arc::clone(&self.files[&id]))
     }
 

@@ -255,7 +255,8 @@ fn a_query_over_hundreds_of_segments_outlives_their_compaction() {
     store.close().unwrap();
     drop(store);
     let store = SegmentStore::open_on(TestDisk::without_sync(), &config).unwrap();
-    assert!(segments(directory.path()).len() < files);
+    let logs = segments(directory.path()).into_iter().filter(|name| !name.contains('-')).count();
+    assert!(logs <= 1, "{logs} replaced segments are left");
     let mut found = 1;
     for item in beside {
         match item {

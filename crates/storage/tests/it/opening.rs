@@ -1,5 +1,6 @@
 //! Opening reads what is remembered of sealed segments, and not the segments.
 
+use crate::disk::TestDisk;
 use crate::{all, events};
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,9 +18,16 @@ const SUMMARIES: &str = "telemetry-store.summaries";
 const SEGMENTS: usize = 6;
 const EACH: usize = 40;
 
-/// Remembers which files were read.
+/// Remembers which files were read, and how many were open.
 #[derive(Clone, Debug, Default)]
-struct Watching(Arc<Mutex<BTreeSet<String>>>);
+struct Watching(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    read: BTreeSet<String>,
+    open: usize,
+    most_open: usize,
+}
 
 #[derive(Debug)]
 struct Watched(Watching, PathBuf, Arc<dyn DiskFile>);
@@ -31,8 +39,14 @@ impl Watching {
 
     /// Segments that were read since somebody asked.
     fn segments(&self) -> Vec<String> {
-        let read = std::mem::take(&mut *self.0.lock().unwrap());
+        let read = std::mem::take(&mut self.0.lock().unwrap().read);
         read.into_iter().filter(|it| it.ends_with(".seg")).collect()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().open -= 1;
     }
 }
 
@@ -44,7 +58,11 @@ impl Disk for Watching {
         OsDisk.list(path)
     }
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(Watched(self.clone(), path.to_owned(), OsDisk.open(path, mode)?)))
+        let file = OsDisk.open(path, mode)?;
+        let mut seen = self.0.lock().unwrap();
+        seen.open += 1;
+        seen.most_open = seen.most_open.max(seen.open);
+        Ok(Arc::new(Watched(self.clone(), path.to_owned(), file)))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         OsDisk.rename(from, to)
@@ -69,7 +87,7 @@ impl DiskFile for Watched {
     }
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let name = self.1.file_name().unwrap().to_string_lossy().into_owned();
-        self.0.0.lock().unwrap().insert(name);
+        self.0.0.lock().unwrap().read.insert(name);
         self.2.read_at(buffer, offset)
     }
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
@@ -152,6 +170,25 @@ fn only_what_a_query_needs_is_read() {
     assert!(!watching.segments().is_empty());
     assert_eq!(store.append(&whole).unwrap().duplicates as usize, whole.len());
     assert!(watching.segments().is_empty(), "once");
+}
+
+/// A process may have a thousand files open, and a store more segments.
+#[test]
+fn a_query_over_many_segments_has_some_of_them_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = StorageConfig { segment_bytes: 4096, ..config(directory.path()) };
+    let store = SegmentStore::open_on(TestDisk::without_sync(), &config).unwrap();
+    let whole = events(15_000);
+    for batch in whole.chunks(30) {
+        store.append(batch).unwrap();
+    }
+    drop(store);
+    assert!(fs::read_dir(directory.path().join("segments")).unwrap().count() > 450);
+    let watching = Watching::default();
+    let reader = SegmentStore::open_read_only_on(watching.disk(), directory.path()).unwrap();
+    assert_eq!(all(&reader), whole);
+    let most = watching.0.lock().unwrap().most_open;
+    assert!(most < 350, "{most} files open at once");
 }
 
 #[test]
