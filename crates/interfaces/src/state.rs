@@ -18,6 +18,15 @@ pub trait StateStore: Send + Sync {
     /// When the state cannot be read.
     fn list(&self, collection: &str) -> Result<Vec<(String, String)>>;
 
+    /// The first `limit` keys of a collection that come before `before`, in order.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    fn keys_before(&self, collection: &str, before: &str, limit: usize) -> Result<Vec<String>> {
+        let keys = self.list(collection)?.into_iter().map(|(key, _)| key);
+        Ok(keys.take_while(|key| &**key < before).take(limit).collect())
+    }
+
     /// Makes all changes, or none.
     ///
     /// # Errors

@@ -125,6 +125,9 @@ impl SqliteState {
         let failed = |error| self.failed("prepare", error);
         connection.busy_timeout(BUSY).map_err(failed)?;
         self.known(version(connection).map_err(|error| self.failed("read", error))?)?;
+        // A row of more than a quarter of a page takes pages of its own; a row of an alert has 1 to
+        // 2 KB. A database that exists keeps the size it was made with.
+        connection.pragma_update(None, "page_size", 8192).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
@@ -248,6 +251,20 @@ impl StateStore for SqliteState {
                 .prepare_cached("SELECT key, value FROM state WHERE collection = ?1 ORDER BY key")
                 .and_then(|mut it| {
                     it.query_map([collection], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+                })
+        })
+    }
+
+    fn keys_before(&self, collection: &str, before: &str, limit: usize) -> Result<Vec<String>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT key FROM state WHERE collection = ?1 AND key < ?2
+                     ORDER BY key LIMIT ?3",
+                )
+                .and_then(|mut it| {
+                    it.query_map(params![collection, before, limit], |row| row.get(0))?.collect()
                 })
         })
     }
