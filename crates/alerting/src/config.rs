@@ -32,12 +32,19 @@ pub struct AlertingConfig {
     /// original profile.
     #[serde(with = "duration_text::optional", skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Duration>,
+    /// Alerts are kept so long after they were closed, 1 h to 87,600 h (ten years); so are silences
+    /// that ended and notifications that were given up.
+    #[serde(with = "duration_text")]
+    pub keep_closed: Duration,
     /// Selectors × sites that are watched at once, 1 to 1,000,000; operations of any further ones
     /// are counted, not watched.
     pub max_series: usize,
     /// Detectors that need no thresholds.
     pub detection: DetectionConfig,
 }
+
+/// 30 days.
+pub(crate) const KEEP_CLOSED: Duration = Duration::from_secs(720 * 3600);
 
 impl Default for AlertingConfig {
     fn default() -> Self {
@@ -51,6 +58,7 @@ impl Default for AlertingConfig {
             delivery: DeliveryConfig::default(),
             system: SystemConfig::default(),
             cooldown: None,
+            keep_closed: KEEP_CLOSED,
             max_series: 50_000,
             detection: DetectionConfig::default(),
         }
@@ -181,6 +189,11 @@ impl AlertingConfig {
         self.system.validate()?;
         if let Some(cooldown) = self.cooldown.filter(|it| *it > Duration::from_secs(86_400)) {
             return Err(invalid("cooldown", duration_text::show(cooldown), "0s to 24h"));
+        }
+        let hour = Duration::from_secs(3600);
+        if !(hour..=hour * 87_600).contains(&self.keep_closed) {
+            let found = duration_text::show(self.keep_closed);
+            return Err(invalid("keep_closed", found, "1h to 87600h"));
         }
         if !(1..=1_000_000).contains(&self.max_series) {
             return Err(invalid("max_series", self.max_series, "1 to 1000000"));

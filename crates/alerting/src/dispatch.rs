@@ -1,10 +1,12 @@
 use crate::channel::{Channel, Delivery, RetryPolicy, deliver};
 use crate::message::Message;
 use crate::outbox::{
-    ALERTS, CHANNELS, ChannelRecord, DEAD_LETTERS, GROUPS, Intent, OUTBOX, REQUESTS, learned_by,
+    ALERTS, CHANNELS, CLOSED, ChannelRecord, DEAD_LETTERS, GROUPS, Intent, OUTBOX, REQUESTS,
+    learned_by,
 };
 use crate::post::{Look, Post};
 use crate::requests::{Requested, Requests};
+use crate::retention::{Retention, closed_key};
 use crate::silence::{Silence, SilenceBook};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,17 +19,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Works taken together into one commit.
-const MAX_BATCH: usize = 1024;
+const MAX_BATCH: usize = 512;
 /// A state store that refused is asked again so often.
 const SAVE_AGAIN: Duration = Duration::from_secs(1);
 /// While something waits to be told, the time is looked at so often.
 const LOOK: Duration = Duration::from_millis(100);
+/// While something that was told is open, the time is looked at so often: it may be due again.
+const LOOK_FOR_REPEATS: Duration = Duration::from_secs(1);
 /// Silences are read so often.
 const SILENCES: Duration = Duration::from_secs(1);
 /// So many changes wait in memory for the dispatcher before the pipeline waits a moment for it.
-const HELD: usize = 4096;
+const HELD: usize = 512;
 /// So many notifications wait in memory for a channel; further news wait in their groups.
-const QUEUE: usize = 64;
+const QUEUE: usize = 4;
 
 /// What the dispatcher is asked to do, and what its channels report.
 pub(crate) enum Work {
@@ -57,8 +61,7 @@ impl From<Delivery> for Work {
 pub(crate) struct Figures {
     /// Works handed over and not yet taken.
     pub(crate) waiting: AtomicU64,
-    /// Changes handed over and not yet taken.
-    held: Mutex<usize>,
+    held: Mutex<HandedOver>,
     room: Condvar,
     /// Notifications under way.
     pub(crate) under_way: AtomicU64,
@@ -72,26 +75,47 @@ pub(crate) struct Figures {
     pub(crate) trouble: Mutex<Option<String>>,
 }
 
+/// Changes on their way to the dispatcher.
+#[derive(Debug, Default)]
+struct HandedOver {
+    /// Not yet taken.
+    held: usize,
+    /// Taken since the start.
+    taken: usize,
+}
+
 impl Figures {
     /// So many changes are about to be handed over.
     pub(crate) fn hand_over(&self, changes: usize) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) += changes;
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).held += changes;
     }
 
-    /// Whether no more than [`HELD`] wait; waits for that, at most for `limit`.
+    /// Whether no more than [`HELD`] wait; waits for that as long as some are taken within each
+    /// `limit`, of which at most ten pass.
     pub(crate) fn make_room(&self, limit: Duration) -> bool {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if *held <= HELD || limit.is_zero() {
-            return *held <= HELD;
+        let mut change = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if limit.is_zero() {
+            return change.held <= HELD;
         }
-        let waited = self.room.wait_timeout_while(held, limit, |held| *held > HELD);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        for _ in 0..10 {
+            let taken = change.taken;
+            let waited = self.room.wait_timeout_while(change, limit, |it| it.held > HELD);
+            change = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if change.held <= HELD {
+                return true;
+            }
+            if change.taken == taken {
+                return false;
+            }
+        }
+        false
     }
 
     fn taken(&self, changes: usize) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = held.saturating_sub(changes);
-        if *held <= HELD {
+        let mut change = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        change.held = change.held.saturating_sub(changes);
+        change.taken = change.taken.wrapping_add(changes);
+        if change.held <= HELD {
             self.room.notify_all();
         }
     }
@@ -117,6 +141,7 @@ pub(crate) struct Dispatcher {
     pub(crate) figures: Arc<Figures>,
     pub(crate) requests: Requests,
     pub(crate) post: Post,
+    pub(crate) retention: Retention,
 }
 
 /// What is under way on the dispatcher's thread.
@@ -167,6 +192,7 @@ impl Dispatcher {
         };
         desk.send();
         desk.plan();
+        desk.retain();
         desk.save();
         desk.send();
         while !desk.is_done() {
@@ -177,6 +203,7 @@ impl Dispatcher {
                 desk.take(work);
             }
             desk.plan();
+            desk.retain();
             desk.save();
             desk.send();
             // The channels live on this thread too: in a storm they must get a turn.
@@ -191,8 +218,14 @@ impl Desk {
     async fn next(&self, inbox: &mut UnboundedReceiver<Work>) -> Option<Work> {
         match self.finish_by {
             Some(by) => timeout_at(by, inbox.recv()).await.ok().flatten(),
+            None if self.dispatcher.post.is_unfinished() => {
+                Some(inbox.try_recv().unwrap_or(Work::Look))
+            }
             None if self.dispatcher.post.waits() => {
                 timeout(LOOK, inbox.recv()).await.unwrap_or(Some(Work::Look))
+            }
+            None if self.unsaved.is_empty() && self.dispatcher.post.repeats() => {
+                timeout(LOOK_FOR_REPEATS, inbox.recv()).await.unwrap_or(Some(Work::Look))
             }
             None if self.unsaved.is_empty() => inbox.recv().await,
             None => timeout(SAVE_AGAIN, inbox.recv()).await.unwrap_or(Some(Work::SaveAgain)),
@@ -250,6 +283,9 @@ impl Desk {
             AlertState::Inactive => self.remove(ALERTS, id),
             _ => self.put(ALERTS, id, &change.alert),
         }
+        if change.alert.state == AlertState::Closed {
+            self.put(CLOSED, &closed_key(&change.alert), &());
+        }
         let (now, utc) = self.time();
         let look = Look { now, utc, silences: &[], force: false, full: &[] };
         self.dispatcher.post.change(change, &look);
@@ -280,12 +316,21 @@ impl Desk {
         let plan = self.dispatcher.post.look(&look);
         for (key, row) in plan.kept {
             match row {
-                Some(row) => self.put(GROUPS, &key, &row),
+                Some(json) => self.put_json(GROUPS, &key, json),
                 None => self.remove(GROUPS, &key),
             }
         }
         for message in plan.messages {
             self.announce(message, utc);
+        }
+    }
+
+    /// Removes what has been over for long.
+    fn retain(&mut self) {
+        let Dispatcher { state, clock, retention, .. } = &mut self.dispatcher;
+        match retention.over(&**state, clock.utc(), clock.monotonic()) {
+            Ok(over) => over.iter().for_each(|(collection, key)| self.remove(collection, key)),
+            Err(error) => tracing::warn!(%error, "what is over cannot be removed yet"),
         }
     }
 
@@ -359,15 +404,17 @@ impl Desk {
 
     fn put(&mut self, collection: &str, key: &str, value: &impl Serialize) {
         match serde_json::to_string(value) {
-            Ok(json) => {
-                let row = (collection.to_owned(), key.to_owned());
-                self.unsaved.insert(row, StateChange::put(collection, key, json));
-            }
+            Ok(json) => self.put_json(collection, key, json),
             Err(error) => {
                 tracing::error!(collection, key, %error, "cannot be written as JSON");
                 self.figures().set_trouble(format!("{collection}/{key}: {error}"));
             }
         }
+    }
+
+    fn put_json(&mut self, collection: &str, key: &str, json: String) {
+        let row = (collection.to_owned(), key.to_owned());
+        self.unsaved.insert(row, StateChange::put(collection, key, json));
     }
 
     fn remove(&mut self, collection: &str, key: &str) {

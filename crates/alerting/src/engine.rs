@@ -1,9 +1,14 @@
-use crate::grade::Breadth;
-use crate::memory::SeriesMemory;
+use crate::grade::{Breadth, broaden};
+use crate::held::Place;
+use crate::memory::{Learning, SeriesMemory};
 use crate::plan::Plan;
 use crate::series::{Moment, Room, Series};
+use crate::shelf::Shelf;
+use crate::slot::Slot;
 use crate::{AlertingConfig, Rule, engine_time::EngineTime};
-use std::collections::{HashMap, VecDeque};
+use hashbrown::HashTable;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry_interfaces::{AlertEngine, Error, Learned, Result};
@@ -14,8 +19,8 @@ use telemetry_models::{
 
 /// Rules whose window is by time are looked at so often when no event comes.
 const IDLE_EVALUATION: Duration = Duration::from_secs(1);
-/// What is learned of a selector is worth saving so long after it began to change.
-const LEARNED_EVERY: Duration = Duration::from_secs(60);
+/// No series. There are at most a million.
+const NONE: u32 = u32::MAX;
 
 /// Evaluates threshold rules, event by event.
 ///
@@ -29,20 +34,22 @@ pub struct ThresholdEngine {
     plans: HashMap<Vec<usize>, Arc<Plan>>,
     cooldown: Duration,
     max_series: usize,
-    /// The series made first for each selector name; the others follow in `next`.
-    names: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
-    /// The next series of the same selector on another site.
-    next: Vec<Option<usize>>,
+    /// The series made first for each selector name, by the name's hash; the others follow in
+    /// `next`.
+    names: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    /// The next series of the same selector on another site; [`NONE`] for none.
+    next: Vec<u32>,
     series: Vec<Series>,
     /// Series that time alone may change.
-    waiting: Vec<usize>,
+    waiting: Vec<u32>,
     room: Room,
     untracked: u64,
     time: EngineTime,
     idle_at: Timestamp,
     orphans: Vec<Alert>,
-    /// Series that learned something since they were taken last, and when they began to.
-    learning: VecDeque<(Timestamp, usize)>,
+    /// Series that learned something since they were taken last.
+    learning: Learning,
     sites: HashMap<Option<Arc<str>>, Site>,
 }
 
@@ -67,7 +74,8 @@ impl ThresholdEngine {
             plans: HashMap::new(),
             cooldown: config.effective_cooldown(),
             max_series: config.max_series,
-            names: HashMap::default(),
+            names: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
             next: Vec::new(),
             series: Vec::new(),
             waiting: Vec::new(),
@@ -76,7 +84,7 @@ impl ThresholdEngine {
             time: EngineTime::default(),
             idle_at: Timestamp::MIN,
             orphans: Vec::new(),
-            learning: VecDeque::new(),
+            learning: Learning::default(),
             sites: HashMap::new(),
         })
     }
@@ -123,7 +131,8 @@ impl ThresholdEngine {
                 let rule = series.plan.entries[usize::from(entry)].at;
                 *site.open.entry(rule).or_default() += 1;
             }
-            series.with_slot(entry, moment, |slot, case| slot.adopt(case, alert, ago));
+            let shelf = &mut self.room.shelf;
+            series.with_slot(entry, moment, |slot, case| slot.adopt(case, &alert, ago, shelf));
             self.note_waiting(at);
         }
     }
@@ -143,10 +152,8 @@ impl ThresholdEngine {
         let now = self.time.line();
         let mut memories = Vec::new();
         while memories.len() < limit
-            && let Some((since, at)) = self.learning.front().copied()
-            && now.since(since) >= LEARNED_EVERY
+            && let Some(at) = self.learning.pop(now)
         {
-            self.learning.pop_front();
             self.series[at].learning = false;
             memories.push(SeriesMemory::of(&self.series[at]));
         }
@@ -165,9 +172,12 @@ impl ThresholdEngine {
 
     /// The series of a selector on a site, made when it is new; `None` at the limit.
     fn series_of(&mut self, selector: &SelectorName, site: Option<&str>) -> Option<usize> {
-        let first = self.names.get(selector.as_str()).copied();
-        let (mut known, mut last) = (first, None);
-        while let Some(at) = known {
+        let hash = self.hasher.hash_one(selector.as_str());
+        let named = |at: &u32| self.series[*at as usize].selector == *selector;
+        let mut known = self.names.find(hash, named).copied().unwrap_or(NONE);
+        let mut last = None;
+        while known != NONE {
+            let at = known as usize;
             if self.series[at].site.as_deref() == site {
                 return Some(at);
             }
@@ -180,10 +190,14 @@ impl ThresholdEngine {
         let plan = self.plan(selector.as_str(), site);
         let site: Option<Arc<str>> = site.map(|site| self.shared_site(site));
         match last {
-            Some(last) => self.next[last] = Some(at),
-            None => drop(self.names.insert(selector.shared(), at)),
+            Some(last) => self.next[last] = at as u32,
+            None => {
+                let (series, hasher) = (&self.series, &self.hasher);
+                let hash_of = |at: &u32| hasher.hash_one(series[*at as usize].selector.as_str());
+                self.names.insert_unique(hash, at as u32, hash_of);
+            }
         }
-        self.next.push(None);
+        self.next.push(NONE);
         self.sites.entry(site.clone()).or_default().watched += 1;
         self.series.push(Series::new(selector.clone(), site, plan, begun));
         Some(at)
@@ -213,24 +227,24 @@ impl ThresholdEngine {
     fn broaden(
         sites: &mut HashMap<Option<Arc<str>>, Site>,
         series: &mut Series,
+        shelf: &mut Shelf,
         changes: &mut [AlertTransition],
     ) {
         for change in changes {
-            let (from, to) = (change.from.is_open(), change.alert.state.is_open());
-            let entry = series.plan.entry(&change.alert.rule);
+            let alert = &mut change.alert;
+            let (from, to) = (change.from.is_open(), alert.state.is_open());
+            let entry = series.plan.entry(&alert.rule);
             let (true, Some(entry)) = (from != to, entry) else { continue };
             let Some(site) = sites.get_mut(&series.site) else { continue };
             let rule = &series.plan.entries[usize::from(entry)];
             let open = site.open.entry(rule.at).or_default();
             *open = if to { *open + 1 } else { open.saturating_sub(1) };
             let breadth = Breadth { open: *open, watched: site.watched };
-            let slot = series.slots.iter_mut().find(|it| it.has(&change.alert.id));
-            if to
-                && let Some(slot) = slot
-                && let Some(alert) = slot.broaden(&rule.rule, breadth)
-            {
-                change.alert.severity = alert.severity;
-                change.alert.factors.clone_from(&alert.factors);
+            let slot = series.slots.iter_mut().find(|it| it.entry == entry);
+            if to && let Some(slot) = slot.filter(|it| it.is_open()) {
+                broaden(&rule.rule, alert, breadth);
+                let (selector, site) = (&series.selector, series.site.as_ref());
+                slot.regrade(alert, Place { rule: &rule.rule, selector, site }, shelf);
             }
         }
     }
@@ -238,7 +252,7 @@ impl ThresholdEngine {
     fn note_waiting(&mut self, at: usize) {
         if self.series[at].waiting && !self.series[at].listed {
             self.series[at].listed = true;
-            self.waiting.push(at);
+            self.waiting.push(at as u32);
         }
     }
 
@@ -278,12 +292,13 @@ impl AlertEngine for ThresholdEngine {
             let series = &mut self.series[at];
             if !series.learning {
                 series.learning = true;
-                self.learning.push_back((moment.line, at));
+                self.learning.push(moment.line, at);
             }
             let before = changes.len();
             series.observe(event, moment, &mut self.room, changes);
             if changes.len() > before {
-                Self::broaden(&mut self.sites, series, &mut changes[before..]);
+                let shelf = &mut self.room.shelf;
+                Self::broaden(&mut self.sites, series, shelf, &mut changes[before..]);
             }
             self.note_waiting(at);
         }
@@ -297,30 +312,35 @@ impl AlertEngine for ThresholdEngine {
             moment.line.since(self.idle_at) >= IDLE_EVALUATION || self.idle_at == Timestamp::MIN;
         let mut due = std::mem::take(&mut self.waiting);
         for at in &due {
-            self.series[*at].listed = false;
+            self.series[*at as usize].listed = false;
         }
         if idle {
             self.idle_at = moment.line;
             let timed = |series: &Series| !series.plan.is_still() && !series.waiting;
-            let series = self.series.iter().enumerate();
+            let series = (0u32..).zip(&self.series);
             due.extend(series.filter(|(_, series)| timed(series)).map(|(at, _)| at));
         }
         due.sort_unstable();
         for at in due {
+            let at = at as usize;
             let series = &mut self.series[at];
             series.waiting = false;
             let before = changes.len();
             series.tick(moment, idle, &mut self.room, changes);
             if changes.len() > before {
-                Self::broaden(&mut self.sites, series, &mut changes[before..]);
+                let shelf = &mut self.room.shelf;
+                Self::broaden(&mut self.sites, series, shelf, &mut changes[before..]);
             }
             self.note_waiting(at);
         }
     }
 
     fn open(&self) -> Vec<Alert> {
-        let slots = self.series.iter().flat_map(|series| &series.slots);
-        slots.filter_map(|slot| slot.alert()).cloned().collect()
+        let open = |series: &'_ Series| {
+            let slots = series.slots.iter().filter_map(|slot| slot.alert(series.place(slot.entry)));
+            slots.collect::<Vec<_>>()
+        };
+        self.series.iter().flat_map(open).collect()
     }
 
     fn restore(&mut self, alerts: Vec<Alert>) -> Vec<Alert> {
@@ -336,21 +356,26 @@ impl AlertEngine for ThresholdEngine {
         changes: &mut Vec<AlertTransition>,
     ) -> Option<std::result::Result<(), Invalid>> {
         let has = |series: &Series| {
-            let slot = series.slots.iter().find(|slot| slot.has(&request.alert))?;
-            Some(slot.entry)
+            let is = |slot: &&Slot| slot.has(&request.alert, series.place(slot.entry));
+            Some(series.slots.iter().find(is)?.entry)
         };
         let (at, entry) =
             self.series.iter().enumerate().find_map(|(at, it)| Some((at, has(it)?)))?;
         let moment = self.moment();
+        let shelf = &mut self.room.shelf;
         let done = self.series[at]
-            .with_slot(entry, moment, |slot, case| slot.handle(request, case, changes));
+            .with_slot(entry, moment, |slot, case| slot.handle(request, case, shelf, changes));
         self.note_waiting(at);
         Some(done)
     }
 
     fn learned(&mut self, all: bool, limit: usize) -> Vec<Learned> {
-        let memories = if all { self.remember() } else { self.take_learned(limit) };
-        memories.iter().filter_map(SeriesMemory::to_learned).collect()
+        if all {
+            // One after the other: of many selectors it is much.
+            let memories = self.series.iter().map(SeriesMemory::of);
+            return memories.filter_map(|it| it.to_learned()).take(limit).collect();
+        }
+        self.take_learned(limit).iter().filter_map(SeriesMemory::to_learned).collect()
     }
 
     fn recall(&mut self, learned: Vec<Learned>) -> Vec<Error> {

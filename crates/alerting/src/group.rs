@@ -1,7 +1,7 @@
 use crate::member::Member;
+use crate::roster::{Roster, Seat};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 use telemetry_models::{AlertId, Severity, Timestamp};
 
@@ -15,9 +15,10 @@ const LONGEST_AT_ONCE: f64 = 30.0;
 /// What a channel was told of one group of alerts, and what it is still to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    pub(crate) entries: BTreeMap<AlertId, Entry>,
-    /// Entries with news.
-    pub(crate) fresh: BTreeSet<AlertId>,
+    /// The alerts, each with the severity the channel was told.
+    pub(crate) entries: BTreeMap<Seat, Option<Severity>>,
+    /// Those with news.
+    pub(crate) fresh: BTreeSet<Seat>,
     pub(crate) ready_at: Option<Timestamp>,
     pub(crate) told_at: Option<Timestamp>,
     pub(crate) spacing: Duration,
@@ -26,25 +27,6 @@ pub(crate) struct Group {
     pub(crate) repeats: u32,
     /// Whether something critical is new.
     pub(crate) urgent: bool,
-}
-
-/// An alert of a group.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) member: Arc<Member>,
-    /// The severity the channel was told.
-    pub(crate) told: Option<Severity>,
-}
-
-impl Entry {
-    /// Whether there is anything to tell.
-    pub(crate) fn has_news(&self) -> bool {
-        match (self.member.open, self.told) {
-            (true, Some(told)) => self.member.severity > told,
-            (true, None) | (false, Some(_)) => true,
-            (false, None) => false,
-        }
-    }
 }
 
 /// A group's row in the state store: what was told.
@@ -59,9 +41,12 @@ pub(crate) struct GroupRow {
 }
 
 impl Group {
-    pub(crate) fn row(&self) -> Option<GroupRow> {
-        let told: BTreeMap<_, _> =
-            self.entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.told?))).collect();
+    pub(crate) fn row(&self, roster: &Roster) -> Option<GroupRow> {
+        let told = self.entries.iter().filter_map(|(seat, told)| {
+            let member = roster.get(*seat)?;
+            Some((member.id(), (*told)?))
+        });
+        let told: BTreeMap<_, _> = told.collect();
         (!told.is_empty()).then(|| GroupRow {
             told_at: self.told_at,
             spacing_ms: u64::try_from(self.spacing.as_millis()).unwrap_or(u64::MAX),
@@ -72,24 +57,19 @@ impl Group {
     }
 
     /// Takes an alert as it is now.
-    pub(crate) fn put(&mut self, member: Arc<Member>, ready_at: Timestamp) {
-        let id = member.id.clone();
-        let entry = self
-            .entries
-            .entry(id.clone())
-            .or_insert_with(|| Entry { member: Arc::clone(&member), told: None });
-        if member.heartbeat.is_some() {
-            entry.told = None;
+    pub(crate) fn put(&mut self, seat: Seat, member: &Member, ready_at: Timestamp) {
+        let told = self.entries.entry(seat).or_default();
+        if member.heartbeat().is_some() {
+            *told = None;
         }
-        entry.member = member;
-        if entry.has_news() {
-            self.urgent |= entry.member.open && entry.member.severity == Severity::Critical;
-            self.fresh.insert(id);
+        if member.is_news(*told) {
+            self.urgent |= member.open && member.severity == Severity::Critical;
+            self.fresh.insert(seat);
             self.ready_at.get_or_insert(ready_at);
         } else {
-            self.fresh.remove(&id);
-            if entry.told.is_none() {
-                self.entries.remove(&id);
+            self.fresh.remove(&seat);
+            if told.is_none() {
+                self.entries.remove(&seat);
             }
         }
         if self.fresh.is_empty() {
@@ -103,7 +83,7 @@ impl Group {
             return false;
         }
         let rested = |told: Timestamp| now >= told.saturating_add(self.spacing);
-        let critical = |entry: &Entry| entry.told == Some(Severity::Critical);
+        let critical = |told: &Option<Severity>| *told == Some(Severity::Critical);
         self.told_at.is_none_or(rested) || (self.urgent && !self.entries.values().any(critical))
     }
 
@@ -129,7 +109,8 @@ impl Group {
         self.fresh.clear();
     }
 
-    pub(crate) fn open_and_told(&self) -> u64 {
-        self.entries.values().filter(|it| it.member.open && it.told.is_some()).count() as u64
+    pub(crate) fn open_and_told(&self, roster: &Roster) -> u64 {
+        let open = |seat: &Seat| roster.get(*seat).is_some_and(|it| it.open);
+        self.entries.iter().filter(|(seat, told)| told.is_some() && open(seat)).count() as u64
     }
 }

@@ -43,12 +43,12 @@ impl AlertMatcher {
             wanted.as_ref().is_none_or(|pattern| pattern.matches(found))
         };
         fits(&self.selector, it.selector.as_str())
-            && fits(&self.site, it.site.as_deref().unwrap_or_default())
-            && fits(&self.rule, &it.rule)
-            && self.signal.is_none_or(|signal| signal == it.signal)
+            && fits(&self.site, it.alike.site.as_deref().unwrap_or_default())
+            && fits(&self.rule, &it.alike.rule)
+            && self.signal.is_none_or(|signal| signal == it.alike.signal)
             && self.min_severity.is_none_or(|min| it.severity >= min)
             && self.max_severity.is_none_or(|max| it.severity <= max)
-            && self.labels.iter().all(|(key, value)| it.labels.get(key) == Some(value))
+            && self.labels.iter().all(|(key, value)| it.alike.labels.get(key) == Some(value))
     }
 }
 

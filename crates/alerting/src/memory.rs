@@ -2,10 +2,44 @@
 
 use crate::series::{Moment, Series};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use telemetry_interfaces::{Learned, Result};
-use telemetry_models::{LastGood, SelectorName, StrategyKind};
+use telemetry_models::{LastGood, SelectorName, StrategyKind, Timestamp};
+
+/// What is learned of a selector is worth saving so long after it began to change.
+const LEARNED_EVERY: Duration = Duration::from_secs(60);
+
+/// Selectors that learned something, in the order in which they began to.
+#[derive(Debug, Default)]
+pub(crate) struct Learning {
+    /// Each with whole seconds since `begun`.
+    queue: VecDeque<(u32, u32)>,
+    begun: Option<Timestamp>,
+}
+
+impl Learning {
+    pub(crate) fn push(&mut self, now: Timestamp, at: usize) {
+        let begun = *self.begun.get_or_insert(now);
+        self.queue.push_back((at as u32, seconds(begun, now)));
+    }
+
+    /// The first that is worth saving.
+    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<usize> {
+        let now = seconds(self.begun?, now);
+        let (at, since) = *self.queue.front()?;
+        if u64::from(now.saturating_sub(since)) < LEARNED_EVERY.as_secs() {
+            return None;
+        }
+        self.queue.pop_front();
+        Some(at as usize)
+    }
+}
+
+fn seconds(begun: Timestamp, now: Timestamp) -> u32 {
+    u32::try_from(now.since(begun).as_secs()).unwrap_or(u32::MAX)
+}
 
 /// What was learned of one selector on one site: so that a program that runs for a minute every
 /// night still knows what used to be normal.

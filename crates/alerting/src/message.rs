@@ -1,7 +1,6 @@
 use crate::DeliveryConfig;
 use crate::member::Member;
 use crate::suppress::common;
-use std::sync::Arc;
 use telemetry_interfaces::{NoticeGroup, NotificationKind};
 use telemetry_models::AlertId;
 
@@ -16,7 +15,7 @@ pub(crate) struct Message {
 }
 
 /// What a message's alerts have in common, in one line.
-pub(crate) fn title(key: &str, members: &[Arc<Member>], config: &DeliveryConfig) -> String {
+pub(crate) fn title(key: &str, members: &[&Member], config: &DeliveryConfig) -> String {
     if let Some((incident, _)) = key.split_once(" #") {
         return format!("{incident}, {} selectors", members.len());
     }
@@ -32,31 +31,33 @@ pub(crate) fn title(key: &str, members: &[Arc<Member>], config: &DeliveryConfig)
 /// so that the same message has the same key.
 pub(crate) fn message_key(
     kind: NotificationKind,
-    members: &[Arc<Member>],
+    members: &[&Member],
     repeats: u32,
     group: &str,
 ) -> String {
     let again = if repeats > 0 { format!("-repeat{repeats}") } else { String::new() };
     if let [one] = members {
         let mut key = match kind {
-            NotificationKind::Firing => format!("{}-firing-{}", one.id, one.severity),
-            NotificationKind::Resolved => format!("{}-resolved", one.id),
-            NotificationKind::Digest | NotificationKind::Test => format!("{}-digest", one.id),
+            NotificationKind::Firing => format!("{}-firing-{}", one.id(), one.severity),
+            NotificationKind::Resolved => format!("{}-resolved", one.id()),
+            NotificationKind::Digest | NotificationKind::Test => format!("{}-digest", one.id()),
         };
-        if one.reopened > 0 {
-            key += &format!("-again{}", one.reopened);
+        if one.reopened() > 0 {
+            key += &format!("-again{}", one.reopened());
         }
-        if let Some(at) = one.heartbeat {
+        if let Some(at) = one.heartbeat() {
             key += &format!("-{at}");
         }
         return key + &again;
     }
-    let reopened: u32 = members.iter().map(|it| it.reopened).sum();
+    let reopened: u32 = members.iter().map(|it| it.reopened()).sum();
     let again = if reopened > 0 { format!("-again{reopened}{again}") } else { again };
-    let parts = members.iter().flat_map(|it| {
-        [it.id.as_str(), it.severity.as_str(), if it.open { "firing" } else { "resolved" }]
-    });
-    let hash = fnv(parts.chain([group]));
+    let mut hash = FNV;
+    for it in members {
+        let open = if it.open { "firing" } else { "resolved" };
+        hash = fnv_on(hash, [it.id().as_str(), it.severity.as_str(), open]);
+    }
+    let hash = fnv_on(hash, [group]);
     match kind {
         NotificationKind::Firing => format!("group-{hash:016x}-firing{again}"),
         NotificationKind::Resolved => format!("group-{hash:016x}-resolved{again}"),
@@ -69,9 +70,14 @@ pub(crate) fn group_id(key: &str) -> String {
     if key.len() <= 180 { key.to_owned() } else { format!("group-{:016x}", fnv([key])) }
 }
 
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
 /// 64-bit FNV-1a over the parts, each ended by a zero.
 pub(crate) fn fnv<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    fnv_on(FNV, parts)
+}
+
+fn fnv_on<'a>(mut hash: u64, parts: impl IntoIterator<Item = &'a str>) -> u64 {
     for byte in parts.into_iter().flat_map(|part| part.bytes().chain([0])) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }

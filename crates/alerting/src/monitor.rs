@@ -1,13 +1,14 @@
 use crate::DeliveryConfig;
 use crate::book::rows;
 use crate::channel::{Channel, RetryPolicy};
+use crate::config::KEEP_CLOSED;
 use crate::dispatch::{Dispatcher, Figures, Work};
 use crate::engine::end_of;
 use crate::group::GroupRow;
-use crate::member::Member;
 use crate::outbox::{ALERTS, GROUPS, OUTBOX, learned_by};
 use crate::post::{Post, Target};
 use crate::requests::{Asked, Requested, Requests};
+use crate::retention::{Retention, missing};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -22,9 +23,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// What one evaluation of time hands to the dispatcher of what was learned, in selectors x sites.
 const LEARNED_AT_ONCE: usize = 256;
-/// In a storm the pipeline waits so long for the dispatcher, so that what waits stays small; a
-/// dispatcher that does not get on is not waited for.
-const MAKE_ROOM: Duration = Duration::from_millis(250);
+/// In a storm the pipeline waits for the dispatcher, so that what waits stays small; one that does
+/// not get on for so long is not waited for.
+const MAKE_ROOM: Duration = Duration::from_millis(500);
 /// So many batches of changes not yet taken by the dispatcher are an overload.
 const OVERLOAD: u64 = 1000;
 
@@ -65,6 +66,7 @@ pub struct AlertMonitorBuilder {
     hooks: Vec<Hook>,
     retry: RetryPolicy,
     delivery: DeliveryConfig,
+    keep_closed: Duration,
 }
 
 impl AlertMonitorBuilder {
@@ -101,6 +103,13 @@ impl AlertMonitorBuilder {
     #[must_use]
     pub fn delivery(mut self, delivery: DeliveryConfig) -> Self {
         self.delivery = delivery;
+        self
+    }
+
+    /// Sets how long alerts are kept after they were closed. Without it 30 days.
+    #[must_use]
+    pub fn keep_closed(mut self, keep: Duration) -> Self {
+        self.keep_closed = keep;
         self
     }
 
@@ -156,13 +165,13 @@ impl AlertMonitorBuilder {
             shown: channel.shown,
         });
         let mut post = Post::new(&self.delivery, targets.collect())?;
-        let members: Vec<Member> = alerts
-            .iter()
-            .filter(|alert| alert.state != AlertState::Pending)
-            .map(Member::of)
-            .collect();
-        post.recall(told(&*self.state)?, &members);
-        drop(members);
+        let unmarked = missing(&*self.state, &alerts)?;
+        let marked = if unmarked.is_empty() { Ok(()) } else { self.state.commit(&unmarked) };
+        if let Err(error) = marked {
+            tracing::warn!(%error, "closed alerts of an earlier version are kept for now");
+        }
+        let known = alerts.iter().filter(|alert| alert.state != AlertState::Pending);
+        post.recall(told(&*self.state)?, known);
         let mut others = alerts;
         for engine in &mut self.engines {
             others = engine.restore(others);
@@ -184,6 +193,7 @@ impl AlertMonitorBuilder {
             figures: Arc::clone(&figures),
             requests,
             post,
+            retention: Retention::new(self.keep_closed),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -253,6 +263,7 @@ impl AlertMonitor {
             hooks: Vec::new(),
             retry: RetryPolicy::default(),
             delivery: DeliveryConfig::immediate(),
+            keep_closed: KEEP_CLOSED,
         }
     }
 
@@ -283,7 +294,8 @@ impl AlertMonitor {
             return;
         }
         self.call_back();
-        let changes = std::mem::take(&mut self.changes);
+        // As large as what it holds: in a storm thousands wait.
+        let changes: Vec<_> = self.changes.drain(..).collect();
         self.figures.waiting.fetch_add(1, Ordering::Relaxed);
         self.figures.hand_over(changes.len());
         if self.work.send(Work::Changes(changes)).is_err() {
@@ -430,8 +442,14 @@ impl EventConsumer for AlertMonitor {
         self.answer();
         let Some((thread, end)) = self.thread.take() else { return };
         for engine in &mut self.engines {
-            let learned = engine.learned(true, usize::MAX);
-            let _ = self.work.send(Work::Learned(engine.name().to_owned(), learned));
+            let mut learned = engine.learned(true, usize::MAX).into_iter();
+            loop {
+                let part: Vec<_> = learned.by_ref().take(LEARNED_AT_ONCE).collect();
+                if part.is_empty() {
+                    break;
+                }
+                let _ = self.work.send(Work::Learned(engine.name().to_owned(), part));
+            }
         }
         let _ = self.work.send(Work::Finish(limit));
         // The last commit may take a moment beyond the limit; a store that hangs is left behind.

@@ -2,10 +2,11 @@
 
 use crate::NoData;
 use crate::explain::explain;
-use crate::grade::grade;
+use crate::grade::{grade, severity};
+use crate::held::{Held, Place, fingerprint, id};
 use crate::reading::Reading;
+use crate::shelf::Shelf;
 use crate::slot::{Case, Slot};
-use std::sync::Arc;
 use telemetry_models::{
     Alert, AlertId, AlertReason, AlertState, AlertTransition, ChangeCause, ResolutionMethod,
 };
@@ -16,52 +17,63 @@ impl Slot {
         &mut self,
         reading: Reading,
         case: Case<'_>,
+        shelf: &mut Shelf,
         changes: &mut Vec<AlertTransition>,
     ) {
-        let Some(alert) = &mut self.alert else { return };
-        alert.value = reading.value;
-        alert.samples = reading.samples as u64;
-        alert.updated_at = case.shown;
-        if alert.reason != AlertReason::NoData && alert.no_data_since.take().is_some() {
-            let alert = Alert::clone(alert);
+        let (place, state) = (Place::of(&case), self.machine.state());
+        let Some(held) = &mut self.held else { return };
+        held.value = reading.value;
+        held.samples = u32::try_from(reading.samples).unwrap_or(u32::MAX);
+        held.updated_at = case.shown;
+        if held.reason != AlertReason::NoData && held.set_no_data(None) {
+            let alert = held.alert(place, state);
             changes.push(AlertTransition::within(ChangeCause::Data, case.shown, alert));
         }
-        let (severity, factors) = grade(case.rule(), reading);
-        if severity > alert.severity {
-            let breadth = alert.factors.iter().filter(|it| &*it.name == "breadth").cloned();
+        if severity(case.rule(), reading) > held.severity {
+            let mut alert = held.alert(place, state);
+            let (severity, factors) = grade(case.rule(), reading);
+            let breadth = alert.factors.into_iter().filter(|it| &*it.name == "breadth");
             alert.factors = factors.into_iter().chain(breadth).collect();
             alert.raise(severity, case.shown);
-            let alert = Alert::clone(alert);
+            *held = Held::of(&alert, place, shelf);
             changes.push(AlertTransition::within(ChangeCause::Severity, case.shown, alert));
         }
     }
 
     /// An open alert says once since when there is no data.
     pub(crate) fn mark_silence(&mut self, case: Case<'_>, changes: &mut Vec<AlertTransition>) {
-        let Some(alert) = self.alert.as_mut().filter(|it| it.no_data_since.is_none()) else {
+        let state = self.machine.state();
+        let Some(held) = self.held.as_mut().filter(|it| it.no_data_since().is_none()) else {
             return;
         };
-        alert.no_data_since = Some(case.feed.fed().map_or(alert.updated_at, |(_, shown)| shown));
-        alert.updated_at = case.shown;
-        let alert = Alert::clone(alert);
+        held.set_no_data(Some(case.feed.fed().map_or(held.updated_at, |(_, shown)| shown)));
+        held.updated_at = case.shown;
+        let alert = held.alert(Place::of(&case), state);
         changes.push(AlertTransition::within(ChangeCause::Data, case.shown, alert));
     }
 
     /// What nobody acknowledged in time becomes more severe.
-    pub(crate) fn escalate(&mut self, case: Case<'_>, changes: &mut Vec<AlertTransition>) {
+    pub(crate) fn escalate(
+        &mut self,
+        case: Case<'_>,
+        shelf: &mut Shelf,
+        changes: &mut Vec<AlertTransition>,
+    ) {
         let Some(after) = case.rule().escalate_after else { return };
-        let Some(alert) = &mut self.alert else { return };
-        if alert.handling.acknowledged.is_some() {
+        let (place, state) = (Place::of(&case), self.machine.state());
+        let Some(held) = &mut self.held else { return };
+        if held.acknowledged {
             self.unanswered = case.line;
         }
         if case.line.since(self.unanswered) < after {
             return;
         }
         self.unanswered = case.line;
-        let Some(severity) = alert.severity.next() else { return };
+        let Some(severity) = held.severity.next() else { return };
+        let mut alert = held.alert(place, state);
         alert.escalate_unacknowledged(severity, case.shown);
         alert.updated_at = case.shown;
-        let alert = Alert::clone(alert);
+        *held = Held::of(&alert, place, shelf);
         changes.push(AlertTransition::within(ChangeCause::Severity, case.shown, alert));
     }
 
@@ -72,15 +84,19 @@ impl Slot {
         to: AlertState,
         reading: Option<Reading>,
         case: Case<'_>,
-        activated: &mut i64,
+        (activated, shelf): (&mut i64, &mut Shelf),
         changes: &mut Vec<AlertTransition>,
     ) {
-        if let (AlertState::Inactive, Some(reading)) = (from, reading) {
-            self.freeze(case, reading.baseline);
-            self.alert = Some(Box::new(self.begin(reading, case, activated)));
-        }
+        let place = Place::of(&case);
+        let mut alert = match (from, reading, &self.held) {
+            (AlertState::Inactive, Some(reading), _) => {
+                self.freeze(case, reading.baseline);
+                self.begin(reading, case, activated)
+            }
+            (_, _, Some(held)) => held.alert(place, from),
+            (_, _, None) => return,
+        };
         let trail = self.trail(case);
-        let Some(alert) = &mut self.alert else { return };
         alert.state = to;
         alert.state_since = Some(case.shown);
         alert.updated_at = case.shown;
@@ -93,7 +109,7 @@ impl Slot {
                     alert.samples = reading.samples as u64;
                     (alert.severity, alert.factors) = grade(case.rule(), reading);
                     alert.since = trail.since().unwrap_or(alert.since).min(alert.since);
-                    explain(alert, case.rule(), &trail, reading);
+                    explain(&mut alert, case.rule(), &trail, reading);
                 }
             }
             AlertState::Resolved => {
@@ -105,7 +121,6 @@ impl Slot {
             }
             _ => {}
         }
-        changes.push(AlertTransition::new(from, case.shown, Alert::clone(alert)));
         if matches!(to, AlertState::Resolved | AlertState::Inactive) {
             self.trail_from = case.feed.total();
         }
@@ -115,18 +130,21 @@ impl Slot {
             if let Some(past) = &mut self.past {
                 past.thaw();
                 if std::mem::take(&mut self.stale_past) {
-                    *past = Default::default();
+                    **past = Default::default();
                 }
             }
-            self.alert = None;
+            self.held = None;
+        } else {
+            self.held = Some(Held::of(&alert, place, shelf));
         }
+        changes.push(AlertTransition::new(from, case.shown, alert));
     }
 
     fn begin(&self, reading: Reading, case: Case<'_>, activated: &mut i64) -> Alert {
         let rule = case.rule();
         let fingerprint = fingerprint(&rule.id, case.selector.as_str(), case.site);
         *activated = case.shown.as_nanos().max(activated.saturating_add(1));
-        let id = format!("{fingerprint}-{activated:x}");
+        let id = id(&fingerprint, *activated);
         let trail = self.trail(case);
         let since = trail.since().unwrap_or(case.shown);
         let id = AlertId::new(id).expect("hexadecimal digits are not blank");
@@ -154,17 +172,4 @@ impl Slot {
         explain(&mut alert, rule, &trail, reading);
         alert
     }
-}
-
-/// 64-bit FNV-1a over rule, selector and site, in hexadecimal: the same for every occurrence and
-/// on every machine.
-pub(crate) fn fingerprint(rule: &str, selector: &str, site: Option<&Arc<str>>) -> String {
-    let parts = [rule, selector, site.map_or("", |site| site)];
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    for part in parts {
-        for byte in part.bytes().chain([0]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
 }

@@ -3,6 +3,8 @@ use telemetry_interfaces::Notification;
 
 /// Collection of alerts, by id.
 pub(crate) const ALERTS: &str = "alerts";
+/// Collection of when alerts were closed, in that order.
+pub(crate) const CLOSED: &str = "closed_alerts";
 /// Collection of notifications that are decided but not yet accepted by their channel.
 pub(crate) const OUTBOX: &str = "outbox";
 /// Collection of what channels were told of each group, by channel and group.

@@ -1,7 +1,9 @@
 use crate::feed::Feed;
+use crate::held::Place;
 use crate::machine::Timing;
 use crate::meter::{Baseline, Kind, Meter};
 use crate::plan::{Plan, Test};
+use crate::shelf::Shelf;
 use crate::slot::{Case, Slot};
 use crate::trail::{Operation, Scene, Trail};
 use crate::{NoData, Rule};
@@ -47,6 +49,8 @@ pub(crate) struct Room {
     due: Vec<u16>,
     /// Samples of a baseline.
     samples: Vec<f64>,
+    /// Texts of the alerts of all series.
+    pub(crate) shelf: Shelf,
 }
 
 /// When a series is looked at.
@@ -121,6 +125,8 @@ impl Series {
         }
         self.operations += 1;
         match self.latest.as_mut().and_then(Arc::get_mut) {
+            // It is asked for again only as a good one.
+            _ if !self.trails.iter().any(|it| it.is_good(self.operations)) => self.latest = None,
             Some(latest) => latest.become_that(event),
             None => self.latest = Some(Arc::new(Operation::of(event))),
         }
@@ -258,7 +264,7 @@ impl Series {
         room: &mut Room,
         changes: &mut Vec<AlertTransition>,
     ) {
-        let due = &mut room.due;
+        let Room { due, shelf, .. } = room;
         due.clear();
         for (of, meter) in plan.meters.iter().zip(&mut self.meters) {
             if !meter.awake {
@@ -292,13 +298,19 @@ impl Series {
         due.sort_unstable();
         due.dedup();
         for entry in due.iter() {
-            self.look(*entry, moment, changes);
+            self.look(*entry, moment, shelf, changes);
         }
         self.waiting |= self.slots.iter().any(Slot::is_waiting);
     }
 
     /// Looks at one rule.
-    fn look(&mut self, entry: u16, moment: Moment, changes: &mut Vec<AlertTransition>) {
+    fn look(
+        &mut self,
+        entry: u16,
+        moment: Moment,
+        shelf: &mut Shelf,
+        changes: &mut Vec<AlertTransition>,
+    ) {
         let plan = Arc::clone(&self.plan);
         let it = &plan.entries[usize::from(entry)];
         let place = self.slots.binary_search_by_key(&entry, |slot| slot.entry);
@@ -316,12 +328,14 @@ impl Series {
             Err(_) => Slot::new(entry, start),
         };
         let case = self.case(&plan, entry, moment);
+        let was_open = slot.is_open();
         if muted {
-            slot.mute(case, changes);
+            slot.mute(case, shelf, changes);
         } else {
-            slot.evaluate(case, &mut activated, changes);
+            slot.evaluate(case, (&mut activated, shelf), changes);
         }
         self.activated = activated;
+        let opened = slot.is_open() && !was_open;
         match (place, slot.is_idle(start)) {
             (Ok(at), true) => drop(self.slots.remove(at)),
             (Ok(at), false) => self.slots[at] = slot,
@@ -330,6 +344,18 @@ impl Series {
                 self.slots.reserve_exact(1);
                 self.slots.insert(at, slot);
             }
+        }
+        if opened {
+            self.settle_trail(&plan, it.trail);
+        }
+    }
+
+    /// Forgets what explained alerts once they are all told what it explains: nothing is added to
+    /// their evidence while they are open.
+    fn settle_trail(&mut self, plan: &Plan, trail: u16) {
+        let open = |entry: &u16| self.slots.iter().any(|it| it.entry == *entry && it.is_open());
+        if plan.trails[usize::from(trail)].entries.iter().all(open) {
+            self.trails[usize::from(trail)].settle();
         }
     }
 
@@ -355,6 +381,12 @@ impl Series {
             shown: moment.shown,
             timing: timing(&it.rule, moment.cooldown),
         }
+    }
+
+    /// Where the alert of a rule would be.
+    pub(crate) fn place(&self, entry: u16) -> Place<'_> {
+        let rule = &self.plan.entries[usize::from(entry)].rule;
+        Place { rule, selector: &self.selector, site: self.site.as_ref() }
     }
 
     pub(crate) fn latest(&self) -> (u64, Option<&Arc<Operation>>) {

@@ -7,7 +7,7 @@ use telemetry_interfaces::{Code, Error, ErrorKind, Result, StateChange, StateSto
 use telemetry_models::Timestamp;
 
 /// Collection of silences, by id.
-const SILENCES: &str = "silences";
+pub(crate) const SILENCES: &str = "silences";
 /// A silence that nobody remembers hides what matters.
 const LONGEST: Duration = Duration::from_secs(90 * 86_400);
 

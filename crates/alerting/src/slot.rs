@@ -1,9 +1,10 @@
 use crate::feed::Feed;
-use crate::grade::{Breadth, broaden};
+use crate::held::{Held, Place};
 use crate::machine::{Machine, Timing};
 use crate::past::Past;
 use crate::plan::Entry;
 use crate::reading::{Reading, Window};
+use crate::shelf::Shelf;
 use crate::trail::{Operation, Trail, View};
 use crate::{Against, NoData, Rule};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub(crate) struct Slot {
     /// Its place in the plan.
     pub(crate) entry: u16,
     pub(crate) machine: Machine,
-    pub(crate) alert: Option<Box<Alert>>,
+    pub(crate) held: Option<Held>,
     /// The window holds no sample below this number.
     pub(crate) from: u64,
     /// Nor does its trail.
@@ -32,7 +33,7 @@ pub(crate) struct Slot {
     /// Samples below this number have left the window.
     left: u64,
     /// Its own past, while that differs from the selector's.
-    pub(crate) past: Option<Past>,
+    pub(crate) past: Option<Box<Past>>,
     pub(crate) stale_past: bool,
     /// When it began to fire, or was escalated last.
     pub(crate) unanswered: Timestamp,
@@ -101,7 +102,7 @@ impl Slot {
         Self {
             entry,
             machine: Machine::Inactive,
-            alert: None,
+            held: None,
             from: 0,
             trail_from: 0,
             left: start,
@@ -114,7 +115,7 @@ impl Slot {
     /// Whether there is nothing left to say about it.
     pub(crate) fn is_idle(&self, start: u64) -> bool {
         self.machine == Machine::Inactive
-            && self.alert.is_none()
+            && self.held.is_none()
             && self.past.is_none()
             && self.from.max(self.trail_from) <= start
     }
@@ -135,14 +136,22 @@ impl Slot {
         self.machine != Machine::Inactive
     }
 
-    pub(crate) fn alert(&self) -> Option<&Alert> {
-        let pending = self.machine.state() == AlertState::Pending;
-        self.alert.as_deref().filter(|alert| alert.state.is_open() || pending)
+    /// The alert that is pending, firing or recovering.
+    pub(crate) fn alert(&self, place: Place<'_>) -> Option<Alert> {
+        let state = self.machine.state();
+        let live = state.is_open() || state == AlertState::Pending;
+        self.held.as_ref().filter(|_| live).map(|held| held.alert(place, state))
     }
 
     /// Takes over an alert of an earlier run, as it was announced. Timers go on from when they
     /// began, by the clock that people see: `ago` is how long that is.
-    pub(crate) fn adopt(&mut self, case: Case<'_>, alert: Alert, ago: Duration) {
+    pub(crate) fn adopt(
+        &mut self,
+        case: Case<'_>,
+        alert: &Alert,
+        ago: Duration,
+        shelf: &mut Shelf,
+    ) {
         let since = case.line.saturating_sub(ago);
         self.machine = match alert.state {
             AlertState::Resolved => Machine::Resolved { since },
@@ -157,9 +166,8 @@ impl Slot {
             Against::BaselineDelta => Some(alert.threshold - rule.fire_at),
         };
         self.freeze(case, baseline);
-        let state = self.machine.state();
         self.unanswered = case.line;
-        self.alert = Some(Box::new(Alert { state, ..alert }));
+        self.held = Some(Held::of(alert, Place::of(&case), shelf));
     }
 
     /// Takes over what an earlier run had made it forget, and a past of its own.
@@ -167,13 +175,14 @@ impl Slot {
         if let Some(window) = window {
             self.from = case.feed.total().saturating_sub(window);
         }
-        self.past = past.map(|past| Past::of(past.iter().copied()));
+        self.past = past.map(|past| Box::new(Past::of(past.iter().copied())));
         self.left = self.start(case);
     }
 
     /// Whether the alert with this id is this slot's, also when it is resolved and not yet closed.
-    pub(crate) fn has(&self, id: &AlertId) -> bool {
-        self.alert.as_ref().is_some_and(|alert| alert.id == *id)
+    pub(crate) fn has(&self, id: &AlertId, place: Place<'_>) -> bool {
+        let held = self.held.as_ref().filter(|held| held.may_be(id));
+        held.is_some_and(|held| held.alert(place, self.machine.state()).id == *id)
     }
 
     /// Does what somebody asked for. An alert that was ended by hand needs new evidence to come
@@ -182,12 +191,15 @@ impl Slot {
         &mut self,
         request: &AlertRequest,
         case: Case<'_>,
+        shelf: &mut Shelf,
         changes: &mut Vec<AlertTransition>,
     ) -> Result<(), Invalid> {
-        let Some(alert) = &mut self.alert else { return Ok(()) };
-        let from = alert.state;
+        let (place, from) = (Place::of(&case), self.machine.state());
+        let Some(held) = &self.held else { return Ok(()) };
+        let mut alert = held.alert(place, from);
         let cause = alert.apply(request)?;
-        changes.push(AlertTransition { from, at: request.at, cause, alert: Alert::clone(alert) });
+        self.held = Some(Held::of(&alert, place, shelf));
+        changes.push(AlertTransition { from, at: request.at, cause, alert });
         match request.action {
             AlertAction::Resolve { .. } => {
                 self.machine = Machine::Resolved { since: case.line };
@@ -202,7 +214,7 @@ impl Slot {
     /// Forgets what is in the window. It does not become part of the past either.
     fn clear(&mut self, case: Case<'_>) {
         if case.rule().against != Against::Fixed && self.past.is_none() {
-            self.past = Some(Past::of(case.past()));
+            self.past = Some(Box::new(Past::of(case.past())));
         }
         let total = case.feed.total();
         (self.from, self.left, self.trail_from) = (total, total, total);
@@ -221,10 +233,15 @@ impl Slot {
 
     /// Another rule speaks for this selector: forgets what is in the window, so that it starts
     /// afresh afterwards. A pending alert ends, a resolved one closes in its time.
-    pub(crate) fn mute(&mut self, case: Case<'_>, changes: &mut Vec<AlertTransition>) {
+    pub(crate) fn mute(
+        &mut self,
+        case: Case<'_>,
+        shelf: &mut Shelf,
+        changes: &mut Vec<AlertTransition>,
+    ) {
         self.clear(case);
         while let Some((from, to)) = self.machine.step(case.line, Some(false), case.timing) {
-            self.moved(from, to, None, case, &mut 0, changes);
+            self.moved(from, to, None, case, (&mut 0, shelf), changes);
         }
     }
 
@@ -259,7 +276,7 @@ impl Slot {
 
     pub(crate) fn freeze(&mut self, case: Case<'_>, baseline: Option<f64>) {
         if case.rule().against != Against::Fixed {
-            self.past.get_or_insert_with(|| Past::of(case.past())).freeze(baseline);
+            self.past.get_or_insert_with(|| Box::new(Past::of(case.past()))).freeze(baseline);
         }
     }
 
@@ -271,7 +288,7 @@ impl Slot {
     pub(crate) fn evaluate(
         &mut self,
         case: Case<'_>,
-        activated: &mut i64,
+        (activated, shelf): (&mut i64, &mut Shelf),
         changes: &mut Vec<AlertTransition>,
     ) {
         self.settle_past(case);
@@ -293,24 +310,25 @@ impl Slot {
             }
             Silence::Over => {
                 holds = holds.or(Some(false));
-                if let (Some(true), Some(alert)) = (holds, &mut self.alert) {
-                    (alert.reason, alert.no_data_since) = (AlertReason::Measured, None);
+                if let (Some(true), Some(held)) = (holds, &mut self.held) {
+                    held.reason = AlertReason::Measured;
+                    held.set_no_data(None);
                 }
             }
         }
         if self.is_open() {
             match reading {
-                Some(reading) => self.update(reading, case, changes),
+                Some(reading) => self.update(reading, case, shelf, changes),
                 // Filling again after a restart or for a new definition is not silence.
                 None if window.is_empty() && case.feed.fed().is_some() => {
                     self.mark_silence(case, changes);
                 }
                 None => {}
             }
-            self.escalate(case, changes);
+            self.escalate(case, shelf, changes);
         }
         while let Some((from, to)) = self.machine.step(case.line, holds, timing) {
-            self.moved(from, to, reading, case, activated, changes);
+            self.moved(from, to, reading, case, (activated, shelf), changes);
         }
     }
 
@@ -323,7 +341,7 @@ impl Slot {
     /// What it means that nothing, or nothing for long, was measured.
     fn silence(&self, case: Case<'_>, measured: bool) -> Silence {
         let Some((fed, _)) = case.feed.fed() else { return Silence::None };
-        let silent = self.alert.as_ref().is_some_and(|alert| alert.reason == AlertReason::NoData);
+        let silent = self.held.as_ref().is_some_and(|held| held.reason == AlertReason::NoData);
         let empty = case.window(self.start(case)).is_empty();
         match case.rule().no_data {
             NoData::AlertAfter(after) if case.line.since(fed) >= after => Silence::Alert,
@@ -333,19 +351,19 @@ impl Slot {
         }
     }
 
-    /// Adds how much of the site is affected to a new alert.
-    pub(crate) fn broaden(&mut self, rule: &Rule, breadth: Breadth) -> Option<&Alert> {
-        let alert = self.alert.as_deref_mut()?;
-        broaden(rule, alert, breadth);
-        Some(alert)
+    /// Takes over the severity that an alert was given by how much of its site is affected.
+    pub(crate) fn regrade(&mut self, alert: &Alert, place: Place<'_>, shelf: &mut Shelf) {
+        if self.held.is_some() {
+            self.held = Some(Held::of(alert, place, shelf));
+        }
     }
 
     /// What was made to fire again by somebody's word is not ended by what was measured before.
     fn by_word(&mut self, holds: Option<bool>) -> Option<bool> {
-        let reopened = |it: &&mut Box<Alert>| it.reason == AlertReason::Reopened;
-        let Some(alert) = self.alert.as_mut().filter(reopened) else { return holds };
+        let reopened = |it: &&mut Held| it.reason == AlertReason::Reopened;
+        let Some(held) = self.held.as_mut().filter(reopened) else { return holds };
         if holds == Some(true) {
-            alert.reason = AlertReason::Measured;
+            held.reason = AlertReason::Measured;
         }
         holds.filter(|holds| *holds)
     }

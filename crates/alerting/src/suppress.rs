@@ -1,16 +1,18 @@
 use crate::member::Member;
+use crate::roster::{Roster, Seat};
 use crate::time_window::Opening;
 use crate::{AlertMatcher, DeliveryConfig, GroupBy, Silence};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use telemetry_interfaces::Result;
-use telemetry_models::{AlertId, Timestamp};
+use telemetry_models::Timestamp;
 
 /// Decides which alerts are not announced at a moment, and which channel is told of what.
 pub(crate) struct Rules {
     times: BTreeMap<String, Opening>,
     config: DeliveryConfig,
     /// Open alerts that a rule of inhibition knows as source.
-    sources: BTreeMap<AlertId, (usize, Member)>,
+    sources: BTreeMap<Seat, usize>,
 }
 
 impl Rules {
@@ -20,14 +22,14 @@ impl Rules {
         Ok(Self { times, config: config.clone(), sources: BTreeMap::new() })
     }
 
-    pub(crate) fn note(&mut self, member: &Member) {
+    pub(crate) fn note(&mut self, seat: Seat, member: &Member) {
         if !member.open {
-            self.sources.remove(&member.id);
+            self.sources.remove(&seat);
             return;
         }
         for (at, rule) in self.config.inhibit.iter().enumerate() {
             if rule.source.covers(member) {
-                self.sources.insert(member.id.clone(), (at, member.clone()));
+                self.sources.insert(seat, at);
             }
         }
     }
@@ -61,11 +63,13 @@ impl Rules {
         silences.iter().any(|it| it.is_active(at) && it.matcher.covers(member))
     }
 
-    pub(crate) fn inhibited(&self, member: &Member) -> bool {
-        self.sources.values().any(|(at, source)| {
-            let rule = &self.config.inhibit[*at];
+    pub(crate) fn inhibited(&self, seat: Seat, member: &Member, roster: &Roster) -> bool {
+        self.sources.iter().any(|(of, at)| {
+            let (rule, Some(source)) = (&self.config.inhibit[*at], roster.get(*of)) else {
+                return false;
+            };
             // What is both source and target is not kept quiet by its like, or by itself.
-            source.id != member.id
+            *of != seat
                 && !covers_both(&rule.source, &rule.target, source, member)
                 && rule.target.covers(member)
                 && rule.equal.iter().all(|by| common(*by, source) == common(*by, member))
@@ -78,12 +82,12 @@ fn covers_both(source: &AlertMatcher, target: &AlertMatcher, one: &Member, other
 }
 
 /// The value alerts of a group have in common.
-pub(crate) fn common(by: GroupBy, member: &Member) -> &str {
+pub(crate) fn common(by: GroupBy, member: &Member) -> Cow<'_, str> {
     match by {
-        GroupBy::Site => member.site.as_deref().unwrap_or("-"),
-        GroupBy::Signal => member.signal.as_str(),
-        GroupBy::Rule => &member.rule,
-        GroupBy::Selector => member.selector.as_str(),
-        GroupBy::Alert => member.id.as_str(),
+        GroupBy::Site => member.alike.site.as_deref().unwrap_or("-").into(),
+        GroupBy::Signal => member.alike.signal.as_str().into(),
+        GroupBy::Rule => (&*member.alike.rule).into(),
+        GroupBy::Selector => member.selector.as_str().into(),
+        GroupBy::Alert => member.id().as_str().to_owned().into(),
     }
 }

@@ -1,5 +1,5 @@
 use crate::duration_text;
-use crate::occurrence::fingerprint;
+use crate::held::fingerprint;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use telemetry_interfaces::{AlertEngine, Code, Error, ErrorKind, Result, Vitals};

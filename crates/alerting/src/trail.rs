@@ -165,6 +165,22 @@ impl Trail {
         }
     }
 
+    /// Whether operation `number` of the selector is the last good one.
+    pub(crate) fn is_good(&self, number: u64) -> bool {
+        self.good_at == number
+    }
+
+    /// Forgets every bad operation, and what was before them.
+    pub(crate) fn settle(&mut self) {
+        self.clear();
+        if let Some(more) = &mut self.more {
+            more.before = None;
+            if more.good.is_none() {
+                self.more = None;
+            }
+        }
+    }
+
     /// Forgets every bad operation.
     pub(crate) fn clear(&mut self) {
         self.forget(u64::MAX);

@@ -148,7 +148,8 @@ fn monitor(
     let engine = ThresholdEngine::new(&config.alerting)?;
     let mut builder = AlertMonitor::builder(engine, Arc::clone(state), Arc::clone(clock))
         .channels(channels(&config.alerting)?)
-        .delivery(config.alerting.delivery.clone());
+        .delivery(config.alerting.delivery.clone())
+        .keep_closed(config.alerting.keep_closed);
     let detection = &config.alerting.detection;
     if detection.false_alarms_per_day > 0.0 {
         builder = builder.engine(DetectionEngine::new(detection, config.alerting.max_series)?);

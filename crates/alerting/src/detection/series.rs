@@ -1,5 +1,5 @@
 use super::words;
-use crate::{explain, occurrence::fingerprint};
+use crate::{explain, held::fingerprint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;

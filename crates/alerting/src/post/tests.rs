@@ -1,6 +1,7 @@
 use super::*;
 use crate::{AlertMatcher, Day, GroupBy, Inhibition, Mute, Route, TimeWindow};
 use std::collections::BTreeMap;
+use telemetry_interfaces::NotificationKind;
 use telemetry_models::{Alert, SelectorName, Signal};
 
 fn at(ms: u64) -> Timestamp {
@@ -27,7 +28,7 @@ struct Office {
     post: Post,
     silences: Vec<Silence>,
     alerts: BTreeMap<AlertId, Alert>,
-    kept: BTreeMap<String, GroupRow>,
+    kept: BTreeMap<String, String>,
     config: DeliveryConfig,
     style: Style,
 }
@@ -72,14 +73,20 @@ impl Office {
     fn look(&mut self, ms: u64) -> Vec<Message> {
         let silences = self.silences.clone();
         let look = Look { now: at(ms), utc: at(ms), silences: &silences, force: false, full: &[] };
-        let plan = self.post.look(&look);
-        for (key, row) in plan.kept {
-            match row {
-                Some(row) => drop(self.kept.insert(key, row)),
-                None => drop(self.kept.remove(&key)),
+        let mut messages = Vec::new();
+        loop {
+            let plan = self.post.look(&look);
+            for (key, row) in plan.kept {
+                match row {
+                    Some(row) => drop(self.kept.insert(key, row)),
+                    None => drop(self.kept.remove(&key)),
+                }
+            }
+            messages.extend(plan.messages);
+            if !self.post.is_unfinished() {
+                return messages;
             }
         }
-        plan.messages
     }
 
     /// Kind and alerts of each message.
@@ -95,23 +102,9 @@ impl Office {
     /// As after a kill: only what was kept and the alerts are left.
     fn restart(&mut self) {
         let mut post = Post::new(&self.config, vec![Self::target(self.style)]).unwrap();
-        let members: Vec<Member> = self.alerts.values().map(Member::of).collect();
-        let rows = std::mem::take(&mut self.kept);
-        let rows: Vec<(String, GroupRow)> = rows
-            .into_iter()
-            .map(|(key, row)| {
-                let json = serde_json::to_string(&row).unwrap();
-                (key, serde_json::from_str(&json).unwrap())
-            })
-            .collect();
-        let again: Vec<_> = rows
-            .iter()
-            .map(|(key, row)| {
-                (key.clone(), serde_json::from_str(&serde_json::to_string(row).unwrap()).unwrap())
-            })
-            .collect();
-        self.kept = again.into_iter().collect();
-        post.recall(rows, &members);
+        let rows = self.kept.iter();
+        let rows = rows.map(|(key, json)| (key.clone(), serde_json::from_str(json).unwrap()));
+        post.recall(rows, self.alerts.values());
         self.post = post;
     }
 }
@@ -265,6 +258,68 @@ fn mutes_and_routes_follow_the_clock_on_the_wall() {
     office.fire(noon, "noon", "s.c", "x");
     office.fire(noon, "elsewhere", "s.c", "y");
     assert_eq!(office.told(noon + 1_000), ["Firing noon", "Firing grave"]);
+}
+
+#[test]
+fn a_night_is_muted_by_the_wall_clock_also_when_clocks_are_set() {
+    let night = TimeWindow {
+        name: "night".into(),
+        zone: "Europe/Berlin".into(),
+        days: Vec::new(),
+        from: "22:00".into(),
+        to: "06:00".into(),
+    };
+    let mutes = vec![Mute { during: vec!["night".into()], matcher: AlertMatcher::default() }];
+    // The night after which clocks are an hour later, and the one after which they are earlier.
+    for (evening, morning) in [
+        ("2026-03-28T20:59:00Z", "2026-03-29T04:00:00Z"),
+        ("2026-10-24T19:59:00Z", "2026-10-25T05:00:00Z"),
+    ] {
+        let ms = |text: &str| text.parse::<Timestamp>().unwrap().since(at(0)).as_millis() as u64;
+        let mut office = Office::of(DeliveryConfig {
+            times: vec![night.clone()],
+            mutes: mutes.clone(),
+            repeat_interval: Duration::ZERO,
+            ..plain()
+        });
+        office.fire(ms(evening), "evening", "s.a", "x");
+        assert_eq!(office.told(ms(evening) + 1_000), ["Firing evening"]);
+        office.fire(ms(evening) + 120_000, "night", "s.b", "y");
+        for minute in (3..).take_while(|it| ms(evening) + it * 60_000 < ms(morning)) {
+            assert!(office.told(ms(evening) + minute * 60_000).is_empty(), "{minute}");
+        }
+        assert_eq!(office.told(ms(morning) + 6_000), ["Firing night"], "{morning}");
+    }
+}
+
+#[test]
+fn what_is_beyond_a_channels_limit_becomes_one_digest_and_the_critical_is_let_through() {
+    let limits = DeliveryConfig { limit_messages: 10, ..plain() };
+    let mut office = Office::of(limits);
+    for n in 0..50 {
+        office.fire(0, &format!("a{n:02}"), &format!("s.{n}"), &format!("site{n}"));
+    }
+    office.fire_as(0, alert("grave", "s.grave", "z", Severity::Critical));
+    let first = office.look(1_000);
+    assert_eq!(first.len(), 9, "{first:?}");
+    assert_eq!(first[8].shown[0].as_str(), "grave", "a fifth is kept for what is critical");
+    let later = office.look(32_000);
+    let digest = later.last().unwrap();
+    assert_eq!(digest.kind, NotificationKind::Digest);
+    let counted = |messages: &[Message]| -> u64 {
+        messages.iter().filter_map(|it| Some(it.group.as_ref()?.count)).sum()
+    };
+    assert_eq!(counted(&first) + counted(&later), 51, "nobody is forgotten");
+    assert!(later.len() < 10, "{later:?}");
+    let count = digest.group.as_ref().unwrap().count;
+    let title = format!("digest: {count} alerts firing and 0 resolved in {count} groups");
+    assert!(digest.group.as_ref().unwrap().title.starts_with(&title), "{digest:?}");
+    // What was told in a digest is told to be over as well.
+    for n in 0..50 {
+        office.resolve(120_000, &format!("a{n:02}"));
+    }
+    let told = (0..20).map(|minute| counted(&office.look(130_000 + minute * 60_000)));
+    assert_eq!(told.sum::<u64>(), 50);
 }
 
 #[test]

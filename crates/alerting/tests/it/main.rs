@@ -8,6 +8,7 @@ mod delivery;
 mod detection;
 mod handling;
 mod restart;
+mod retention;
 mod rule_tests;
 mod scene;
 #[cfg(feature = "webhook")]
