@@ -1,10 +1,11 @@
 //! Rules that Prometheus can evaluate as well, as a file for it.
 
+use crate::rule::z_of;
 use crate::{Against, NoData, Rule, template};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
-use telemetry_models::{Aggregate, Outcome, OutcomeClass, Severity, Signal};
+use telemetry_models::{Aggregate, Comparison, Outcome, OutcomeClass, Severity, Signal};
 
 /// Histogram of successful and other operations' times in seconds, by selector, site and outcome:
 /// OpenTelemetry's `selector.operation.duration` as Prometheus names it.
@@ -25,8 +26,14 @@ pub struct PrometheusRules {
     pub left_out: Vec<(String, String)>,
 }
 
-/// Writes the rules that mean the same in Prometheus: a window by time, a fixed threshold, no
-/// hysteresis, no past of the selector's own.
+/// Writes the rules that mean the same in Prometheus: those with a window by time and a fixed
+/// threshold on a signal for which there is a metric. `clear_at` and `confidence` are written out:
+/// an alert that fires is asked for its own state (`ALERTS`), a share for the bound of Wilson's
+/// interval. What has no equal is left out, with the reason.
+///
+/// Two things differ, and are said in the file where they apply: in Prometheus an alert ends when
+/// its window is empty (`no_data = "keep"` keeps it), and the alert of a severity step ends by
+/// itself.
 ///
 /// The expressions read the histogram `selector_operation_duration_seconds` and the summary
 /// `selector_confidence`, both with labels `selector_id`, `site` and `outcome`. Rules with severity
@@ -52,7 +59,46 @@ pub fn prometheus_rules(rules: &[Rule]) -> PrometheusRules {
 /// The two sides of a rule's condition, without threshold.
 struct Expression {
     value: String,
-    enough: Option<String>,
+    /// Samples, where their number matters.
+    samples: Option<String>,
+}
+
+impl Expression {
+    /// The condition with its threshold, for an alert of this severity.
+    fn condition(&self, rule: &Rule, severity: Severity, level: f64) -> String {
+        let (value, comparison) = (&self.value, rule.comparison);
+        let enough = |condition: String| match &self.samples {
+            Some(samples) => format!("({condition}) and ({samples} >= {})", rule.min_samples()),
+            None => condition,
+        };
+        let bound = self.samples.as_ref().and_then(|samples| bound(rule, value, samples));
+        let fires = enough(match &bound {
+            Some(bound) => format!("{value} and ({bound} {comparison} {level})"),
+            None => format!("{value} {comparison} {level}"),
+        });
+        let clear_at = rule.clear_at.unwrap_or(level);
+        if clear_at == level && bound.is_none() {
+            return fires;
+        }
+        let stays = enough(format!("{value} {comparison} {clear_at}"));
+        let id = quoted(&rule.id);
+        let own = format!("alertname={id},severity=\"{severity}\",alertstate=\"firing\"");
+        format!("({fires}) or (({stays}) and on ({BY}) ALERTS{{{own}}})")
+    }
+}
+
+/// The end of Wilson's interval on the side of all being well, of a share over so many samples.
+fn bound(rule: &Rule, share: &str, samples: &str) -> Option<String> {
+    let z = rule.confidence.and_then(z_of)?;
+    let sign = match rule.comparison {
+        Comparison::Above | Comparison::AtLeast => '-',
+        Comparison::Below | Comparison::AtMost => '+',
+        Comparison::Equal | Comparison::NotEqual => return None,
+    };
+    let (square, p, n) = (z * z, format!("({share})"), format!("({samples})"));
+    let (half, quarter) = (square / 2.0, square / 4.0);
+    let spread = format!("{z} * sqrt({p} * (1 - {p}) / {n} + {quarter} / ({n} * {n}))");
+    Some(format!("({p} + {half} / {n} {sign} {spread}) / (1 + {square} / {n})"))
 }
 
 fn expression(rule: &Rule) -> Result<Expression, String> {
@@ -65,12 +111,6 @@ fn expression(rule: &Rule) -> Result<Expression, String> {
     }
     if rule.against != Against::Fixed {
         return no("it is held against the selector's own past");
-    }
-    if rule.clear_at.is_some_and(|clear_at| clear_at != rule.fire_at) {
-        return no("it clears at another value than it fires at (clear_at)");
-    }
-    if rule.confidence.is_some() {
-        return no("it needs a bound on a share (confidence)");
     }
     if !rule.unless_firing.is_empty() {
         return no("other rules keep it quiet (unless_firing)");
@@ -108,7 +148,7 @@ fn expression(rule: &Rule) -> Result<Expression, String> {
         }
         (Signal::Frequency, _) => {
             let value = format!("sum by ({BY}) (rate({count}{{{}}}{range}))", labels(rule, any));
-            return Ok(Expression { value, enough: None });
+            return Ok(Expression { value, samples: None });
         }
         (Signal::DurationMs, Aggregate::Mean) => {
             let sum = of(&format!("{DURATION}_sum"), &succeeded);
@@ -124,15 +164,13 @@ fn expression(rule: &Rule) -> Result<Expression, String> {
         (Signal::Confidence, Aggregate::Mean) => {
             let sum = of(&format!("{CONFIDENCE}_sum"), any);
             let seen = of(&format!("{CONFIDENCE}_count"), any);
-            let enough = format!("{seen} >= {}", rule.min_samples());
-            return Ok(Expression { value: format!("{sum} / {seen}"), enough: Some(enough) });
+            return Ok(Expression { value: format!("{sum} / {seen}"), samples: Some(seen) });
         }
         (signal, aggregate) => {
             return Err(format!("there is no metric for {aggregate} of {signal}"));
         }
     };
-    let enough = format!("{} >= {}", of(&count, &all), rule.min_samples());
-    Ok(Expression { value, enough: Some(enough) })
+    Ok(Expression { value, samples: Some(of(&count, &all)) })
 }
 
 fn outcomes(wanted: impl Fn(Outcome) -> bool) -> String {
@@ -194,12 +232,14 @@ fn span(duration: Duration) -> String {
 fn write_rule(yaml: &mut String, rule: &Rule, expression: &Expression) {
     let mut levels: BTreeMap<Severity, f64> = BTreeMap::from([(rule.severity, rule.fire_at)]);
     levels.extend(rule.steps.iter().map(|step| (step.severity, step.at)));
+    if rule.no_data == NoData::Keep && expression.samples.is_some() {
+        yaml.push_str("  # Differs: ends when its window is empty (no_data = \"keep\" keeps it)\n");
+    }
+    if levels.len() > 1 {
+        yaml.push_str("  # Differs: each severity is an alert of its own, and ends by itself\n");
+    }
     for (severity, level) in levels {
-        let condition = format!("{} {} {level}", expression.value, rule.comparison);
-        let expr = match &expression.enough {
-            Some(enough) => format!("({condition}) and ({enough})"),
-            None => condition,
-        };
+        let expr = expression.condition(rule, severity, level);
         let mut line = |text: String| {
             let _ = writeln!(yaml, "{text}");
         };

@@ -162,6 +162,24 @@ within = "5m"
 comparison = "<"
 fire_at = 0.01
 [[alerting.rules]]
+id = "lasting"
+selector = "till.*"
+signal = "error_rate"
+within = "5m"
+min_samples = 5
+comparison = ">"
+fire_at = 0.4
+clear_at = 0.2
+[[alerting.rules]]
+id = "sure"
+selector = "till.*"
+signal = "error_rate"
+within = "5m"
+min_samples = 5
+comparison = ">"
+fire_at = 0.4
+confidence = 0.95
+[[alerting.rules]]
 id = "own-past"
 signal = "error_rate"
 last = 10
@@ -187,7 +205,7 @@ fn promtool(arguments: &[&str]) -> Option<(bool, String)> {
 #[test]
 fn what_has_an_equal_in_prometheus_is_exported_and_the_rest_is_said() {
     let exported = prometheus_rules(&config(EXPORTED).effective_rules());
-    assert_eq!(exported.exported, 5, "{:?}", exported.left_out);
+    assert_eq!(exported.exported, 7, "{:?}", exported.left_out);
     let left_out: Vec<_> =
         exported.left_out.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
     assert_eq!(
@@ -250,4 +268,29 @@ tests:
     exp_samples:
     - {labels: '{alertname="slow", severity="critical"}', value: 1}
     - {labels: '{alertname="slow", severity="medium"}', value: 1}
+# 10 operations each half minute: half of them fail for 10 minutes, 3 for 10, then none.
+- interval: 30s
+  input_series:
+  - series: 'selector_operation_duration_seconds_count{selector_id="till.pay",site="shop.example",outcome="success"}'
+    values: '0+5x20 107+7x20 257+10x20'
+  - series: 'selector_operation_duration_seconds_count{selector_id="till.pay",site="shop.example",outcome="not_found"}'
+    values: '0+5x20 103+3x20 163+0x20'
+  promql_expr_test:
+  # 0.5 is above 0.4 at once, surely so when 100 of 200 failed within the window.
+  - expr: ALERTS{alertname="lasting",alertstate="firing"}
+    eval_time: 9m
+    exp_samples: [{labels: 'ALERTS{alertname="lasting",alertstate="firing",selector_id="till.pay",severity="medium",site="shop.example"}', value: 1}]
+  - expr: count by (alertname) (ALERTS{alertname="sure",alertstate="firing"})
+    eval_time: 1m
+    exp_samples: []
+  - expr: count by (alertname) (ALERTS{alertname="sure",alertstate="firing"})
+    eval_time: 9m
+    exp_samples: [{labels: '{alertname="sure"}', value: 1}]
+  # 0.3 does not make one fire, and keeps that which ends at 0.2; that which ends at 0.4 ends.
+  - expr: count by (alertname) (ALERTS{alertname=~"lasting|sure",alertstate="firing"})
+    eval_time: 19m
+    exp_samples: [{labels: '{alertname="lasting"}', value: 1}]
+  - expr: count by (alertname) (ALERTS{alertname=~"lasting|sure",alertstate="firing"})
+    eval_time: 28m
+    exp_samples: []
 "#;

@@ -53,8 +53,9 @@ Example:
     },
     /// Print the rules that Prometheus can evaluate as well, as a rule file for it
     #[command(after_help = "\
-Rules with a window by time and a fixed threshold have an equal in Prometheus; which others are left out,
-and why, is said on the standard error. The expressions read the metrics
+Rules with a window by time and a fixed threshold have an equal in Prometheus, with clear_at and confidence
+too. Which others are left out, and why, is said on the standard error; where Prometheus would do other
+than this program, the file says so beside the rule. The expressions read the metrics
 selector_operation_duration_seconds and selector_confidence.
 
 Example:
