@@ -263,8 +263,11 @@ fn alertmanager_itself_takes_alerts_and_their_end() {
 #[cfg(feature = "smtp")]
 mod mail {
     use super::*;
-    use telemetry_alerting::{EmailConfig, EmailTls, couriers};
-    use telemetry_interfaces::Document;
+    use crate::delivery::{AT_ONCE, LONG};
+    use crate::scene::FixedClock;
+    use std::sync::Arc;
+    use telemetry_alerting::{AlertBook, AlertMonitor, EmailConfig, EmailTls, couriers};
+    use telemetry_interfaces::{Document, EventConsumer, MemoryState, StateStore};
 
     const SERVER: &str = "
 import sys, time
@@ -386,12 +389,43 @@ sys.stdin.read()
     }
 
     #[test]
-    fn a_mail_server_that_is_away_is_worth_another_try() {
-        // Nobody listens on the port of tcpmux.
-        let error =
-            send(&channel(1, "ops@example.com"), &notification(NotificationKind::Firing, 1));
-        let error = error.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-        assert!(error.to_string().contains("channel: mail"), "{error}");
+    fn an_unreachable_mail_server_leaves_the_other_channels_alone() {
+        let state: Arc<dyn StateStore> = Arc::new(MemoryState::new());
+        let heard = std::env::temp_dir().join(format!("telemetry-heard-{}", std::process::id()));
+        let mut config = config(1, "ops@example.com");
+        let copy = "cat > \"$0.part\" && mv \"$0.part\" \"$0\"";
+        config.channels.command = vec![CommandConfig {
+            name: "beside".into(),
+            program: "sh".into(),
+            arguments: vec!["-c".into(), copy.into(), heard.to_string_lossy().into_owned()],
+            timeout: Duration::from_secs(10),
+            min_severity: Severity::Low,
+        }];
+        let mut monitor =
+            AlertMonitor::builder(default_engine(), Arc::clone(&state), Arc::new(FixedClock))
+                .channels(channels(&config).unwrap())
+                .retry(AT_ONCE)
+                .start()
+                .unwrap();
+        let mut visits = Visits::of("shop.title");
+        let told = |kind: &str| {
+            let text = std::fs::read_to_string(&heard).unwrap_or_default();
+            text.contains("shop.title") && text.contains(kind)
+        };
+        monitor.consume(&breaking(&mut visits));
+        let limit = std::time::Instant::now() + LONG;
+        while !told("\"kind\":\"firing\"") {
+            assert!(std::time::Instant::now() < limit, "the other channel is not told");
+            std::thread::yield_now();
+        }
+        let good: Vec<_> = (0..10).map(|_| visits.found()).collect();
+        monitor.consume(&good);
+        monitor.finish(at(100), LONG);
+        assert!(told("\"kind\":\"resolved\""), "it goes on after the first failure");
+        std::fs::remove_file(&heard).unwrap();
+        assert_eq!(monitor.delivered(), (2, 2));
+        let dead = AlertBook::new(state).dead_letters().unwrap();
+        assert!(dead.iter().all(|it| it.channel == "mail" && it.tries == Some(3)), "{dead:?}");
+        assert!(dead[0].error.as_ref().unwrap().contains("channel: mail"), "{:?}", dead[0].error);
     }
 }

@@ -158,6 +158,11 @@ fn what_is_done_with_an_alert_is_kept_with_who_and_why() {
         .code(0)
         .shows(&["resolved", "deployment_fix by ada"]);
     act(&["ack", "broken-9"]).code(1).says(&["no alert broken-9"]);
+    act(&["reopen", "broken-2", "--why", "it is back"]).code(0).shows(&["firing"]);
+    place.run_reading(&["alerts", "list"]).code(0).shows(&["broken-2"]);
+    act(&["resolve", "broken-2", "--method", "false_positive"]).code(0);
+    let shown = place.run_reading(&["alerts", "show", "broken-2"]).code(0).out;
+    assert!(shown.contains("reopen by ada: it is back"), "{shown}");
     let shown = place.run_reading(&["alerts", "show", "broken-1"]).code(0).out;
     for what in
         ["acknowledge by ada: on it", "assign by ada", "new layout", "acknowledgement ended"]

@@ -1,5 +1,10 @@
 use crate::setup::Place;
 use serde_json::Value;
+use telemetry_runtime::alerting::Intent;
+use telemetry_runtime::interfaces::{
+    Clock, Notification, NotificationKind, StateChange, StateStore, SystemClock,
+};
+use telemetry_runtime::storage::SqliteState;
 
 #[test]
 fn a_silence_is_made_listed_and_ended() {
@@ -45,4 +50,22 @@ fn a_test_message_says_which_channel_takes_it() {
     place.run(&["alerts", "test", "tema"]).code(2).says(&["team", "script"]);
     let shown = place.run(&["config", "show"]).code(0);
     assert!(!shown.out.contains("s3cret"), "{}", shown.out);
+}
+
+#[test]
+fn what_no_channel_took_is_shown_by_doctor() {
+    let place = Place::with_store();
+    let (kind, at) = (NotificationKind::Firing, SystemClock::new().utc());
+    let (alerts, group) = (Vec::new(), None);
+    let intent = Intent {
+        channel: "ops".into(),
+        notification: Notification { key: "k-1".into(), kind, at, alerts, group },
+        error: Some("TEL-005 HTTP 410".into()),
+        tries: Some(8),
+    };
+    let json = serde_json::to_string(&intent).unwrap();
+    let row = StateChange::put("dead_letters", "ops/k-1", json);
+    SqliteState::open(&place.store()).unwrap().commit(&[row]).unwrap();
+    let shows = ["warn  dead letters", "1 notification given up", "ops", "HTTP 410"];
+    place.run(&["doctor"]).code(0).shows(&shows);
 }
