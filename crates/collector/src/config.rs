@@ -18,7 +18,8 @@ pub struct CollectorConfig {
     pub sweep_ms: u64,
     /// Events handed to the store at once, 1 to 65,536.
     pub batch_events: usize,
-    /// How long an event may wait for its batch to fill, in milliseconds, 1 to 60,000.
+    /// How long an event may wait for its batch to fill, in milliseconds, 1 to 60,000. What lies in
+    /// chunks and batches is lost with a process that is killed; each write is a block of the store.
     pub write_interval_ms: u64,
     /// Events kept in memory while the store is unavailable and the spool takes no more (or there
     /// is none), 0 to 16,777,216.
@@ -67,9 +68,9 @@ impl Default for CollectorConfig {
             enabled: true,
             chunk_events: 256,
             queue_events: 65_536,
-            sweep_ms: 50,
+            sweep_ms: 25,
             batch_events: 4_096,
-            write_interval_ms: 250,
+            write_interval_ms: 25,
             backlog_events: 65_536,
             spool_dir: None,
             spool_bytes: 256 << 20,

@@ -37,6 +37,7 @@ impl Time {
         }
     }
 
+    #[inline]
     pub(crate) fn between(&self, start: u64, end: u64) -> Duration {
         let nanos = match self {
             Self::Hardware { tsc, .. } => tsc.delta_as_nanos(start, end),

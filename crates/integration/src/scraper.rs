@@ -108,18 +108,22 @@ impl<O: SelectorObserver> ScraperObserver<O> {
 
     /// Selects within a document (`&Html`) or an element (`ElementRef`), as their own `select`
     /// does.
+    // A call: what `scraper` returns is then written where it stays. Inlined, it is copied there by
+    // wide loads that wait for the narrow stores just made, as long as half of an event takes.
+    #[inline(never)]
     pub fn select<'a, 'o, 's, S: Selectable<'a>>(
         &'o self,
         within: S,
         page: Option<PageHandle>,
         selector: &'s ObservedSelector,
     ) -> ObservedSelect<'o, S::Select<'s>, O> {
+        let (handle, optional) = (selector.handle, selector.optional);
         ObservedSelect {
             inner: within.select(&selector.selector),
             observer: &self.observer,
             page,
-            handle: selector.handle,
-            optional: selector.optional,
+            handle,
+            optional,
             asked: false,
             yields: 0,
             to_first: None,
@@ -173,7 +177,7 @@ impl<I, O: SelectorObserver> ObservedSelect<'_, I, O> {
 
     #[inline(never)]
     fn end(&mut self, exhausted: bool) {
-        let Some(mut operation) = self.operation.take() else { return };
+        let Some(operation) = &mut self.operation else { return };
         let yields = self.yields;
         let (attempt, outcome) = match (yields, self.optional) {
             (0, false) => (AttemptOutcome::Empty, Outcome::NotFound),
@@ -186,7 +190,9 @@ impl<I, O: SelectorObserver> ObservedSelect<'_, I, O> {
             ..AttemptRecord::new(0, attempt)
         });
         operation.elements(yields);
-        operation.finish(outcome);
+        if let Some(operation) = self.operation.take() {
+            operation.finish(outcome);
+        }
     }
 }
 
