@@ -7,6 +7,9 @@
 //! run = false            # and `reason = "…"`
 //! args = ["--quick"]     # given to the binary
 //! timeout_seconds = 30   # 60 unless told
+//! needs = "chromedriver" # or "chromium": skipped by name where it is not installed, a failure in
+//!                        # continuous integration; a ChromeDriver's address goes before `args`
+//! prints = ["success"]   # what its output must contain
 //! ```
 
 use std::fs::{self, File};
@@ -17,11 +20,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::process::{capture, cargo_in};
+use crate::process::{capture, cargo_in, in_ci};
 use crate::workspace::{Member, Workspace};
 
 /// How often a running example is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(50);
+
+mod chromedriver;
+
+use chromedriver::{Chromedriver, is_installed};
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,11 +37,28 @@ struct Settings {
     reason: String,
     args: Vec<String>,
     timeout_seconds: u64,
+    needs: Option<Need>,
+    prints: Vec<String>,
+}
+
+/// What a machine may lack.
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Need {
+    Chromedriver,
+    Chromium,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { run: true, reason: String::new(), args: Vec::new(), timeout_seconds: 60 }
+        Self {
+            run: true,
+            reason: String::new(),
+            args: Vec::new(),
+            timeout_seconds: 60,
+            needs: None,
+            prints: Vec::new(),
+        }
     }
 }
 
@@ -57,6 +81,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             println!("examples: {} built, not run: {}", member.name, settings.reason);
             continue;
         }
+        if let Some(lacking) = lacking(settings.needs) {
+            println!("examples: {} built, not run: needs {lacking}", member.name);
+            if in_ci() {
+                failed.push(member.name.clone());
+            }
+            continue;
+        }
         for binary in binaries {
             let folder = workspace.target.join("xtask/examples").join(&binary.name);
             match run_one(&binary.path, &settings, &folder) {
@@ -72,6 +103,16 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     bail!("examples that fail: {}", failed.join(", "));
+}
+
+/// What it needs and is not installed here.
+fn lacking(needs: Option<Need>) -> Option<&'static str> {
+    let programs: &[&'static str] = match needs {
+        None => &[],
+        Some(Need::Chromium) => &["chromium"],
+        Some(Need::Chromedriver) => &["chromium", "chromedriver"],
+    };
+    programs.iter().copied().find(|program| !is_installed(program))
 }
 
 fn settings(member: &Member) -> Result<Settings> {
@@ -134,15 +175,25 @@ fn run_one(binary: &Path, settings: &Settings, folder: &Path) -> Result<Duration
     let log = folder.with_extension("log");
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let started = Instant::now();
+    let driver = (settings.needs == Some(Need::Chromedriver)).then(Chromedriver::start);
+    let driver = driver.transpose()?;
     let mut command = Command::new(binary);
     command
+        .args(driver.as_ref().map(Chromedriver::url))
         .args(&settings.args)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(output);
     match wait(&mut command, Duration::from_secs(settings.timeout_seconds))? {
-        Some(status) if status.success() => Ok(started.elapsed()),
+        Some(status) if status.success() => {
+            let elapsed = started.elapsed();
+            let said = fs::read_to_string(&log).context("its output is no text")?;
+            match settings.prints.iter().find(|part| !said.contains(part.as_str())) {
+                None => Ok(elapsed),
+                Some(part) => bail!("it does not print `{part}`; its output:\n{}", tail(&log)),
+            }
+        }
         Some(status) => bail!("{status}; its output:\n{}", tail(&log)),
         None => bail!(
             "still running after {} s (`timeout_seconds` in [package.metadata.example] changes \

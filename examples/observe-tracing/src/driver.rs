@@ -1,30 +1,25 @@
-//! Stands for a browser driver: it has never heard of telemetry.
+//! Page objects of a browser test: they have never heard of telemetry, but say what they do in
+//! `tracing` spans.
 
-use std::fmt;
+use fantoccini::error::CmdError;
+use fantoccini::{Client, Locator};
+use std::time::Duration;
 use tracing::instrument;
 
+/// How long a lookup waits for its element.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 pub(crate) struct Page {
-    pub(crate) has: Vec<&'static str>,
-}
-
-#[derive(Debug)]
-pub(crate) struct TimedOut(String);
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "timed out waiting for {}", self.0)
-    }
+    pub(crate) browser: Client,
 }
 
 impl Page {
     #[instrument(skip(self), err)]
-    pub(crate) fn click(&self, selector: &str) -> Result<(), TimedOut> {
-        self.locate(selector)
-    }
-
-    #[instrument(skip(self))]
-    fn locate(&self, selector: &str) -> Result<(), TimedOut> {
-        let found = self.has.contains(&selector);
-        found.then_some(()).ok_or_else(|| TimedOut(selector.to_owned()))
+    pub(crate) async fn read(&self, selector: &str) -> Result<String, CmdError> {
+        let locator = match selector.starts_with("//") {
+            true => Locator::XPath(selector),
+            false => Locator::Css(selector),
+        };
+        self.browser.wait().at_most(PATIENCE).for_element(locator).await?.text().await
     }
 }

@@ -80,6 +80,9 @@ pub(crate) enum Bench {
     Delivery(Options),
     /// Reports of 10 million events: time, memory, size, and whether what they say of changes is so.
     Report(Options),
+    /// The process of `record` that measures once.
+    #[command(hide = true)]
+    RecordChild,
     /// The process of `report` that makes one.
     #[command(hide = true)]
     ReportChild(report::Child),

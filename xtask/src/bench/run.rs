@@ -20,6 +20,10 @@ pub(super) fn run(workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         Bench::Detection(options) => (detection::run()?, options.json),
         Bench::Delivery(options) => (delivery::run()?, options.json),
         Bench::Report(options) => (report::run()?, options.json),
+        Bench::RecordChild => {
+            record::child()?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Bench::ReportChild(child) => {
             report::child(child)?;
             return Ok(ExitCode::SUCCESS);
