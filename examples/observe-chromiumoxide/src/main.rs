@@ -20,13 +20,12 @@ async fn main() -> anyhow::Result<()> {
     let profile =
         std::env::temp_dir().join(format!("observe-chromiumoxide-{}", std::process::id()));
     let config = BrowserConfig::builder()
-        .chrome_executable("chromium")
         .no_sandbox()
         .user_data_dir(&profile)
         .build()
         .map_err(|message| anyhow::anyhow!("{message}"))?;
     let (mut browser, mut handler) =
-        Browser::launch(config).await.context("chromium does not start; is it on PATH?")?;
+        Browser::launch(config).await.context("no Chromium that starts")?;
     let serving = tokio::spawn(async move { while let Some(Ok(())) = handler.next().await {} });
 
     let visited = visit(&browser, &site, CdpObserver::new(collector.clone())).await;

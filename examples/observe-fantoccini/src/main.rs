@@ -38,14 +38,14 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn visit(page: &ObservedClient<Collector>) -> anyhow::Result<()> {
-    let price = NamedLocator::new("shop.price", Locator::Css(".buy .price"))?
-        .or(Locator::Css("main [class*=price]"));
+    let rating = NamedLocator::new("shop.rating", Locator::Css("#rating .score"))?
+        .or(Locator::Css("[itemprop=ratingValue]"));
     let site = SiteServer::start().await?;
     for version in [Version::V1, Version::V2] {
         site.switch_to(version);
         page.goto(&format!("{}/product/glass-teapot", site.base_url())).await?;
         page.find(Locator::Css("h1")).await?;
-        if let Ok(found) = page.first(&price).await {
+        if let Ok(found) = page.first(&rating).await {
             println!("{version:?}: {}", found.text().await?);
         }
     }

@@ -34,15 +34,15 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn visit(driver: WebDriver, observed: ObservedHttpClient<Collector>) -> anyhow::Result<()> {
-    let price =
-        NamedQuery::new("shop.price", By::Css(".buy .price"))?.or(By::Css("main [class*=price]"));
+    let rating = NamedQuery::new("shop.rating", By::Css("#rating .score"))?
+        .or(By::Css("[itemprop=ratingValue]"));
     let site = SiteServer::start().await?;
     for version in [Version::V1, Version::V2] {
         site.switch_to(version);
         driver.goto(format!("{}/product/glass-teapot", site.base_url())).await?;
         driver.find(By::Css("h1")).await?;
-        let query = price.query(&driver).nowait();
-        let found = observed.operation(&driver, &price, query.first_opt()).await?;
+        let query = rating.query(&driver).nowait();
+        let found = observed.operation(&driver, &rating, query.first_opt()).await?;
         if let Some(found) = found {
             println!("{version:?}: {}", found.text().await?);
         }

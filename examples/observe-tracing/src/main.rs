@@ -54,7 +54,7 @@ async fn visit(page: &Page) -> anyhow::Result<()> {
     for version in [Version::V1, Version::V2] {
         site.switch_to(version);
         page.browser.goto(&format!("{}/product/glass-teapot", site.base_url())).await?;
-        for selector in ["//h1", ".buy .price"] {
+        for selector in ["//h1", "#rating .score"] {
             match page.read(selector).await {
                 Ok(text) => println!("{version:?}: {selector} is {text}"),
                 Err(error) => println!("{version:?}: {selector}: {error}"),

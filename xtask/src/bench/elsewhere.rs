@@ -17,10 +17,9 @@ pub(super) fn run(_workspace: &Workspace, bench: &Bench) -> Result<ExitCode> {
         | Bench::Detection(Options { json })
         | Bench::Delivery(Options { json })
         | Bench::Report(Options { json }) => *json,
-        Bench::RecordChild
-        | Bench::Storm(_)
-        | Bench::ReportChild(_)
-        | Bench::OpeningChild(_) => false,
+        Bench::RecordChild | Bench::Storm(_) | Bench::ReportChild(_) | Bench::OpeningChild(_) => {
+            false
+        }
     };
     bail!("built without the feature `bench` (json: {json}); use `cargo xtask bench`");
 }
