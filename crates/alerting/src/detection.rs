@@ -8,7 +8,9 @@ use series::Series;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry_detection::{Budget, Change, Finding, Operation, Peers, Scope, Step, Watched, scope};
+use telemetry_detection::{
+    Budget, Change, Company, Finding, Operation, Peers, Scope, Step, Watched, scope,
+};
 use telemetry_interfaces::{AlertEngine, Code, Error, ErrorKind, Learned, Result};
 use telemetry_models::{
     Alert, AlertAction, AlertRequest, AlertSource, AlertState, AlertTransition, Event, Invalid,
@@ -19,6 +21,9 @@ use telemetry_models::{
 const STARTUP: f64 = 0.012;
 /// Evidence that a selector fails now, as a likelihood ratio.
 const FAILING: f64 = 4.0;
+/// Faults in a row from which the other selectors of the page are asked: two may be one visit and its
+/// repetition.
+const TOGETHER: u32 = 3;
 /// A resolved alert is closed after so long.
 const CLOSE_AFTER: Duration = Duration::from_secs(30);
 /// What is learned of a selector is worth saving so long after it began to change.
@@ -189,7 +194,32 @@ impl DetectionEngine {
         series.note(event);
         let mut found = Vec::new();
         series.detectors.observe(&Operation::of(event, line), budget, &mut found);
+        if series.detectors.failing() >= TOGETHER {
+            let weight = self.company(at).weight();
+            self.series[at].detectors.support(weight, &mut found);
+        }
         self.announce(at, &found, changes);
+    }
+
+    /// What the other selectors of the page, or of the site where it has no others, say about when
+    /// this one failed first.
+    fn company(&self, at: usize) -> Company {
+        let mut company = Company::default();
+        let own = &self.series[at];
+        let (Some(broke), Some(peers)) = (own.detectors.broke(), self.sites.get(&own.site)) else {
+            return company;
+        };
+        let others = |on_page: bool| {
+            let peers = peers.iter().filter(|peer| **peer != at).map(|peer| &self.series[*peer]);
+            let used = peers.filter(|it| it.detectors.last() >= Some(broke.from));
+            used.filter(move |it| it.detectors.worked() && (!on_page || it.page == own.page))
+        };
+        let on_page = others(true).next().is_some();
+        for peer in others(on_page) {
+            let then = peer.detectors.broke().filter(|it| broke.overlaps(*it));
+            company.add(then.map(|_| peer.detectors.evidence()));
+        }
+        company
     }
 
     fn announce(&mut self, at: usize, found: &[Finding], changes: &mut Vec<AlertTransition>) {
@@ -248,11 +278,21 @@ impl DetectionEngine {
         let site = own.site.as_deref()?;
         let (mut page, mut elsewhere) = (Peers::default(), Peers::default());
         let mut unreached = Peers::default();
+        let broke = own.detectors.broke();
         for peer in self.sites.get(&own.site)?.iter().filter(|peer| **peer != at) {
             let peer = &self.series[*peer];
+            // One that was not used since says nothing.
+            if broke.is_some_and(|broke| peer.detectors.last() < Some(broke.from)) {
+                continue;
+            }
             unreached.add(peer.detectors.is_open(Watched::EnvironmentFaults));
             if peer.detectors.worked() {
-                let failing = peer.detectors.evidence() > FAILING;
+                let then = match (broke, peer.detectors.broke()) {
+                    (Some(own), Some(other)) => own.overlaps(other),
+                    (None, _) => true,
+                    (Some(_), None) => false,
+                };
+                let failing = then && peer.detectors.evidence() > FAILING;
                 if peer.page == own.page { page.add(failing) } else { elsewhere.add(failing) }
             }
         }

@@ -10,6 +10,15 @@ const WARM_UP: u64 = 64;
 const REMEMBERED: f64 = 20_000.0;
 /// Calls due in a pause that counts as long.
 const LONG: f64 = 4.0;
+/// Nobody needs to hear of a shorter silence.
+const SHORTEST: Duration = Duration::from_secs(30);
+/// Hours before which the slowest pace is not known: a silence takes so many times longer.
+const YOUNG_H: f64 = 20.0;
+const YOUNG: f64 = 3.0;
+/// The slowest of many averages of 48 calls is slower than the slowest pace by a third, by chance.
+const BY_CHANCE: f64 = 0.75;
+/// Days in which half of the slowest pace is forgotten.
+const SLOWEST_DAYS: f64 = 30.0;
 /// Rates that are no burst, as multiples of the usual one.
 const LEAST_BURST: f64 = 8.0;
 /// Calls the busiest stretch is measured over.
@@ -24,11 +33,14 @@ const CALM: u8 = 16;
 
 /// Finds silence, and bursts, of a selector's calls.
 ///
-/// A pause is measured in calls that were due in it: by the pace of the last 48 calls, and where this
-/// hour of the day is usually quieter than the one before, by that. Pauses of a steady process are
-/// exponential; the scale of long ones is learned, and extrapolated to the budget (peaks over
-/// threshold with shape 0; Pickands 1975), but never below the longest pause known. A burst is a mixture of Shiryaev–Roberts sums over higher
-/// paces, measured against the last 512 calls and beyond the busiest stretch known.
+/// A pause is measured in calls that were due in it, by the slowest pace known: the slowest of 48 calls in
+/// the last weeks, or as many times slower than usual at that hour of the day as ever, whichever is
+/// quicker. A pace may fall to that all at once. Pauses of a steady process are exponential; the scale
+/// of long ones is learned, and extrapolated to the budget (peaks over threshold with shape 0; Pickands
+/// 1975), but never below the longest pause known. By the pace of the last calls, and where this hour of
+/// the day is usually quieter than the one before by that, the silence must be as sure. A burst is a
+/// mixture of Shiryaev–Roberts sums over higher paces, measured against the last 512 calls and beyond
+/// the busiest stretch known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FrequencyDetector {
     last: Option<Timestamp>,
@@ -36,9 +48,21 @@ pub struct FrequencyDetector {
     /// Seconds between calls: lately, and usually.
     lately: f64,
     usually: f64,
+    /// The most seconds between calls that the last ones ever took.
+    #[serde(default)]
+    slowest: f64,
+    /// The same over what is usual at that hour of the day: lately, and the most ever.
+    #[serde(default)]
+    relative: f64,
+    #[serde(default)]
+    slower: f64,
+    /// Calls due by the slowest pace in the longest pause.
     longest: f64,
-    /// Pauses in which more than [`LONG`] calls were due: how many, how many calls beyond; and all
-    /// pauses.
+    /// The first call; `None` of a selector known from before this was kept.
+    #[serde(default)]
+    began: Option<Timestamp>,
+    /// Pauses in which more than [`LONG`] calls were due by the slowest pace: how many, how many calls
+    /// beyond; and all pauses.
     long: (f64, f64, f64),
     busiest: f32,
     /// The pace of the stretches after that, oldest first.
@@ -72,6 +96,7 @@ impl FrequencyDetector {
     pub fn observe(&mut self, at: Timestamp, spending: Spending) -> Step {
         let Some(last) = self.last.replace(self.last.map_or(at, |last| last.max(at))) else {
             self.stretch.since = at;
+            self.began = Some(at);
             self.day.hour = hour(at);
             return Step::Quiet;
         };
@@ -81,10 +106,21 @@ impl FrequencyDetector {
             (self.lately, self.usually) = (gap, gap);
         }
         self.seen += 1;
-        let ended = self.pause(gap);
+        let ended = self.pause(gap, last, at);
         let step = self.test_burst(gap, at, spending);
         let rate = (1.0 / self.seen as f64).max(1.0 / 48.0);
-        self.lately += (gap.min(32.0 * self.lately.max(1e-3)) - self.lately) * rate;
+        self.lately += (gap.min(12.0 * self.lately.max(1e-3)) - self.lately) * rate;
+        if self.seen >= WARM_UP {
+            let kept = 1.0 - 0.7 * (gap / 86_400.0).min(1.0) / SLOWEST_DAYS;
+            self.slowest = (self.slowest * kept).max(self.lately);
+            let due = (gap / self.base(last).max(self.base(at))).min(12.0);
+            self.relative = if self.seen == WARM_UP {
+                1.0
+            } else {
+                self.relative + (due - self.relative) / 48.0
+            };
+            self.slower = (self.slower * kept).max(self.relative);
+        }
         let rate = (1.0 / self.seen as f64).max(1.0 / 512.0);
         self.usually += (gap.min(32.0 * self.usually.max(1e-3)) - self.usually) * rate;
         if ended && step == Step::Quiet { Step::Ended } else { step }
@@ -103,21 +139,14 @@ impl FrequencyDetector {
         let chance = (self.long.0 + LONG.exp().recip()) / (self.long.2 + 1.0);
         let scale = (self.long.1 + 8.0) / (self.long.0 + 8.0);
         let beyond = (chance.ln() - allowed.max(1e-300).ln()).max(1.0);
-        let due = (LONG + 1.4 * scale * beyond).max(1.4 * self.longest);
+        let hours = self.began.map_or(YOUNG_H, |began| last.since(began).as_secs_f64() / 3600.0);
+        let young = if hours < YOUNG_H { YOUNG } else { 1.0 };
+        let due = (LONG + scale * beyond).max(1.2 * self.longest) * young;
+        let slowly = walk(last, due, |at| self.slowest_at(at));
         // Where the coming hours are usually quieter, calls fall due more slowly.
-        let mut at = last;
-        let mut left = due;
-        for _ in 0..48 {
-            let into = at.as_nanos().rem_euclid(HOUR_NS);
-            let rest = (HOUR_NS - into) as f64 / 1e9;
-            let pace = pace / self.day.ratio(last, at).min(1.0);
-            if left * pace <= rest {
-                return Some(at.since(last) + Duration::from_secs_f64(left * pace));
-            }
-            left -= rest / pace;
-            at = at.saturating_add(Duration::from_secs_f64(rest));
-        }
-        Some(at.since(last))
+        let due = -1.25 * allowed.clamp(1e-300, 0.1).ln();
+        let lately = walk(last, due, |at| pace / self.day.ratio(last, at).min(1.0));
+        Some(slowly.max(lately).max(SHORTEST))
     }
 
     /// Notes that a silence was announced; the next call ends it.
@@ -159,9 +188,21 @@ impl FrequencyDetector {
         self.lately.max(0.5 * self.usually).max(0.3 * hourly).max(1e-3)
     }
 
+    /// Usual seconds between calls at that hour of the day, or lately where that is not known.
+    fn base(&self, at: Timestamp) -> f64 {
+        self.day.gap_s(at).unwrap_or(self.usually).max(1e-3)
+    }
+
+    /// The most seconds between calls that are to be reckoned with at that hour.
+    fn slowest_at(&self, at: Timestamp) -> f64 {
+        let slowest = self.slowest.min(self.base(at) * self.slower.max(1.0));
+        let slowest = slowest * BY_CHANCE;
+        slowest.max(self.lately).max(1e-3)
+    }
+
     /// Learns from a pause; whether it ended a silence.
-    fn pause(&mut self, gap: f64) -> bool {
-        let due = gap / self.pace(self.last.unwrap_or_default());
+    fn pause(&mut self, gap: f64, last: Timestamp, at: Timestamp) -> bool {
+        let due = gap / self.slowest_at(last).max(self.slowest_at(at));
         if self.seen > 16 {
             // A clock that jumps looks like a pause, but one must not hide all others.
             let due = due.min(1.5 * self.longest.max(16.0));
@@ -222,6 +263,24 @@ impl FrequencyDetector {
             learned: onset.samples,
         })
     }
+}
+
+/// How long it takes until so many calls are due, at a pace that changes with the hour; a month at the
+/// longest.
+fn walk(from: Timestamp, due: f64, seconds_each: impl Fn(Timestamp) -> f64) -> Duration {
+    let mut at = from;
+    let mut left = due;
+    for _ in 0..30 * 24 {
+        let into = at.as_nanos().rem_euclid(HOUR_NS);
+        let rest = (HOUR_NS - into) as f64 / 1e9;
+        let each = seconds_each(at);
+        if left * each <= rest {
+            return at.since(from) + Duration::from_secs_f64(left * each);
+        }
+        left -= rest / each;
+        at = at.saturating_add(Duration::from_secs_f64(rest));
+    }
+    at.since(from)
 }
 
 const HOUR_NS: i64 = 3_600_000_000_000;

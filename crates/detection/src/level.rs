@@ -12,14 +12,18 @@ const SCORES: [f64; BINS] = [-5.0, -3.2, -2.0, -1.25, -0.6, 0.0, 0.6, 1.25, 2.0,
 /// Samples each bin is supposed to have had before the first: a normal distribution, with heavier
 /// ends.
 const PRIOR: [f64; BINS] = [0.05, 0.15, 1.0, 2.6, 4.0, 4.7, 4.0, 2.6, 1.0, 0.15, 0.05];
+/// A wider distribution as a tilt by the squared score: near the best one for twice the deviation.
+const WIDE: f64 = 0.3;
 /// Which alternatives see a wider distribution instead of a shift.
 const SPREADS: [bool; ALTERNATIVES] = [false, false, false, false, false, true];
+/// The one that does.
+const WIDER: usize = ALTERNATIVES - 1;
+/// A variance about the mean, in squared deviations, from which it is one.
+const WIDER_THAN: f32 = 1.6;
 /// A change of level below this, in deviations, is one of spread.
 const NO_SHIFT: f64 = 0.3;
 /// How far the course of a day moves the level, in deviations for each hour that a block is long.
 const HOURLY: f64 = 2.0;
-/// What a level wandered between blocks is no change so many times over.
-const WANDERS: f64 = 1.4;
 /// Blocks whose mean is known but not believed yet.
 const LAG: usize = 4;
 /// Samples from which the bins forget half. Many, or what is usual would sink with a slide.
@@ -37,12 +41,16 @@ type Weights = [[f64; BINS]; ALTERNATIVES];
 /// For steps: four shifts, a heavier end, a wider distribution.
 static STEPS: LazyLock<Weights> = LazyLock::new(|| {
     let tail = SCORES.map(|score| if score > 3.0 { 8.0 } else { 1.0 });
-    [shift(0.3), shift(0.6), shift(1.2), shift(2.2), tail, spread(0.2)]
+    [shift(0.3), shift(0.6), shift(1.2), shift(2.2), tail, spread(WIDE)]
 });
 
 /// For slides, which are small when they are found, and for steps.
 static SLIDES: LazyLock<Weights> =
-    LazyLock::new(|| [shift(0.06), shift(0.15), shift(0.4), shift(1.0), shift(2.5), spread(0.2)]);
+    LazyLock::new(|| [shift(0.06), shift(0.15), shift(0.4), shift(1.0), shift(2.5), spread(WIDE)]);
+
+/// How the alternatives share the budget.
+const STEPS_SHARE: [f64; ALTERNATIVES] = [0.15, 0.2, 0.2, 0.15, 0.1, 0.2];
+const SLIDES_SHARE: [f64; ALTERNATIVES] = [0.15, 0.15, 0.15, 0.15, 0.3, 0.1];
 
 fn shift(by: f64) -> [f64; BINS] {
     SCORES.map(|score| (by * score).exp())
@@ -76,6 +84,12 @@ pub struct LevelConfig {
     /// How much the level of blocks is supposed to wander before that is known, in deviations, 0 or
     /// more.
     pub wander: f64,
+    /// What the level was seen to wander is no change so many times over. More raises fewer alarms where
+    /// something moves it, and costs delay.
+    pub bears: f64,
+    /// How uncertain the level is, in deviations of the mean it was learned as; 0 or more. More bears
+    /// levels that were learned from few values, and costs delay.
+    pub uncertainty: f64,
     /// Least length of a block in seconds, above 0. The level is believed four blocks later: a
     /// slow slide must not become what is usual before it is found, and one that takes longer than
     /// this many blocks is not.
@@ -92,13 +106,15 @@ pub struct LevelConfig {
 
 impl LevelConfig {
     /// For durations, as logarithms of milliseconds. The level may follow the load: it is believed
-    /// after ten minutes and looks six blocks back.
+    /// after four minutes and looks six blocks back.
     pub const DURATION: Self = Self {
         direction: Direction::Up,
         least_deviation: 0.08,
-        tolerance: 0.06,
-        wander: 0.1,
-        block_s: 150.0,
+        tolerance: 0.0,
+        wander: 0.05,
+        bears: 0.9,
+        uncertainty: 0.6,
+        block_s: 60.0,
         memory_blocks: 6.0,
         slides: false,
         daily: true,
@@ -110,6 +126,8 @@ impl LevelConfig {
         least_deviation: 0.01,
         tolerance: 0.02,
         wander: 0.01,
+        bears: 1.4,
+        uncertainty: 1.5,
         block_s: 4.0 * 3600.0,
         memory_blocks: 42.0,
         slides: true,
@@ -117,7 +135,7 @@ impl LevelConfig {
         warm_up: 30,
     };
     /// For numbers of matches, as logarithms of one more.
-    pub const MATCHES: Self = Self { least_deviation: 0.1, tolerance: 0.1, ..Self::CONFIDENCE };
+    pub const MATCHES: Self = Self { least_deviation: 0.1, tolerance: 0.05, ..Self::CONFIDENCE };
 }
 
 /// Finds the moment from which values are higher (or lower), or vary more, than usual.
@@ -145,6 +163,9 @@ pub struct LevelDetector {
     seen: u64,
     total: f64,
     last: Timestamp,
+    /// Sum of residuals, and of their squares, since a wider distribution would have begun.
+    #[serde(default)]
+    spread: (f32, f32),
     /// Mean weight of each alternative under what is expected, as of the last few samples.
     expected: [f32; ALTERNATIVES],
     block: Block,
@@ -235,14 +256,15 @@ impl LevelDetector {
         let now = (self.total - onset.total) / samples as f64;
         let before = self.level + offset;
         let shift = (now - before) / deviation * sign;
+        let wider = self.sums.best() == WIDER && self.is_wider();
         self.sums.clear();
-        if shift < -NO_SHIFT {
+        if shift < -NO_SHIFT && !wider {
             // Values that shift the good way lie far from the usual level too.
             return Step::Quiet;
         }
         self.open = Some(Open {
             since_h: hours(at),
-            shift: shift as f32,
+            shift: if wider { 0.0 } else { shift as f32 },
             sum: 0.0,
             squares: 0.0,
             count: 0,
@@ -280,13 +302,13 @@ impl LevelDetector {
     /// The shift that is no change now, in deviations: what the configuration tolerates, what the
     /// level was seen to wander, and what is not known about it yet.
     pub fn borne(&self, config: &LevelConfig) -> f64 {
-        let uncertain = 1.5 / f64::from(self.weight.max(1.0)).sqrt();
+        let uncertain = config.uncertainty / f64::from(self.weight.max(1.0)).sqrt();
         let wander = f64::from(self.wander.max(0.0)).sqrt();
         // Before a day was seen, the level is supposed to have one: it moves with the age of what
         // it is believed from.
         let unseen = config.daily && self.day.seen < 36;
         let day = if unseen { (HOURLY * f64::from(self.block_h)).min(0.6) } else { 0.0 };
-        config.tolerance + WANDERS * wander + uncertain + day
+        config.tolerance + config.bears * wander + uncertain + day
     }
 
     fn test(
@@ -312,10 +334,23 @@ impl LevelDetector {
             weights[which][at] / f64::from(self.expected[which])
         });
         if self.seen > config.warm_up {
-            self.sums.open(weight, ALTERNATIVES);
+            self.sums.open_each(weight, if config.slides { &SLIDES_SHARE } else { &STEPS_SHARE });
         }
+        if self.sums.evidence(WIDER) <= 1.0 {
+            self.spread = (0.0, 0.0);
+        }
+        let cut = residual.clamp(-5.0, 5.0) as f32;
+        self.spread = (self.spread.0 + cut, self.spread.1 + cut * cut);
         let total = self.sums.multiply(&ratios, here);
         (total >= 1.0).then(|| self.sums.onset())
+    }
+
+    /// Whether values since a wider distribution would have begun vary more about their own mean, and
+    /// not only about the usual level.
+    fn is_wider(&self) -> bool {
+        let count = (self.seen - self.sums.onset_of(WIDER).samples) as f32;
+        let mean = self.spread.0 / count;
+        self.spread.1 / count - mean * mean > WIDER_THAN
     }
 
     /// Averages the weights over the bins as they are expected. It is done anew every 64 samples:

@@ -3,8 +3,10 @@
 #![warn(missing_docs)]
 
 mod calibration;
+mod company;
 mod frequency;
 mod level;
+mod load;
 mod methods;
 mod mix;
 mod operation;
@@ -14,8 +16,10 @@ mod selector;
 mod series;
 mod spending;
 mod sums;
+mod trust;
 
 pub use calibration::{CalibrationBin, CalibrationReport, ConfidenceCounts};
+pub use company::{Between, Company};
 pub use frequency::FrequencyDetector;
 pub use level::{Direction, LevelConfig, LevelDetector};
 pub use methods::{InvalidParameter, Judgement, Method, MethodDetector, MethodName};
@@ -27,3 +31,4 @@ pub use selector::{Budget, Finding, SelectorDetectors, Watched};
 pub use series::{SeriesConfig, SeriesDetector, SeriesScore};
 pub use spending::Spending;
 pub use sums::{Change, Step};
+pub use trust::TrustDetector;

@@ -13,6 +13,8 @@ pub struct Operation {
     pub duration_ms: Option<f64>,
     /// Confidence in what was found, 0 to 1.
     pub confidence: Option<f64>,
+    /// Whether what was found held what was expected, where that was looked at.
+    pub right: Option<bool>,
     /// Elements matched, of successful ones.
     pub matches: Option<u32>,
     /// Index of the strategy that won, of successful ones.
@@ -33,6 +35,7 @@ impl Operation {
             matched_nothing: matches!(outcome, Outcome::NotFound),
             duration_ms: None,
             confidence: None,
+            right: None,
             matches: None,
             won: None,
             id: 0,
@@ -50,6 +53,10 @@ impl Operation {
             matched_nothing: event.matched_nothing(),
             duration_ms: event.duration().filter(|_| success).map(|it| it.as_secs_f64() * 1e3),
             confidence: event.confidence().map(|it| it.get()),
+            right: match event.outcome {
+                Outcome::ValidationFailed => Some(false),
+                _ => event.quality.validation_passed.filter(|_| success),
+            },
             matches: event.elements_found().filter(|_| success),
             won: event.fallback_depth().filter(|_| success),
             id: match event.id.as_u128() {

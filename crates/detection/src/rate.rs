@@ -8,7 +8,7 @@ const MULTIPLES: [f64; 3] = [2.5, 5.0, 12.0];
 /// Alternatives as shares, for selectors that (almost) never were bad.
 const SHARES: [f64; 3] = [0.12, 0.4, 0.95];
 /// How the alternatives share the budget: that a selector breaks is the likeliest.
-const PRIOR: [f64; ALTERNATIVES] = [0.12, 0.12, 0.12, 0.12, 0.12, 0.4];
+const PRIOR: [f64; ALTERNATIVES] = [0.08, 0.1, 0.12, 0.1, 0.2, 0.4];
 /// An open change ends when the usual share explains the samples since so much better.
 const ENDED: f64 = 1e3;
 /// A share that does not go back to what it was is the usual one from then on after so many samples.
@@ -52,6 +52,9 @@ pub struct RateDetector {
     seen: u64,
     bad_seen: u64,
     last: Option<Timestamp>,
+    /// Seconds between samples, lately.
+    #[serde(default)]
+    gap_s: f64,
     sums: Sums,
     open: Option<Open>,
 }
@@ -76,9 +79,17 @@ impl RateDetector {
     ) -> Step {
         let gap = self.last.map_or(0.0, |last| at.since(last).as_secs_f64());
         self.last = self.last.max(Some(at));
+        // The time handed out as weight is that of the mean gap: the very one would starve a change
+        // that begins after a short one, and both sum up to the same.
+        if self.seen < 2 {
+            self.gap_s = gap;
+        } else {
+            let most = 8.0 * self.gap_s.max(1e-3);
+            self.gap_s += (gap.min(most) - self.gap_s) / (self.seen.min(16) as f64);
+        }
         let step = match self.open {
             Some(open) => self.watch_end(bad, open),
-            None => self.test(bad, at, spending.weight(self.seen, gap), config),
+            None => self.test(bad, at, spending.weight(self.seen, self.gap_s), config),
         };
         self.seen += 1;
         self.bad_seen += u64::from(bad);
@@ -105,6 +116,18 @@ impl RateDetector {
     /// ratio from where it explains them best, 1 or more. It promises nothing.
     pub fn evidence(&self) -> f64 {
         if self.is_open() { 1e9 } else { self.sums.evidence(ALTERNATIVES - 1).max(1.0) }
+    }
+
+    /// Opens one more hypothesis of `weight`: that from where it explains most, (almost) all samples
+    /// are bad. Something else must say that the change is there: see [`Company`](crate::Company).
+    pub fn support(&mut self, weight: f64, config: &RateConfig) -> Step {
+        let which = ALTERNATIVES - 1;
+        if self.is_open() || self.seen < config.warm_up || self.sums.evidence(which) * weight < 1.0
+        {
+            return Step::Quiet;
+        }
+        let learned = (self.bad + self.good) as u64;
+        Step::Began(self.open_at(self.sums.onset_of(which), learned, config))
     }
 
     /// Takes an open change as settled: what is usual stays what it was before, and another change

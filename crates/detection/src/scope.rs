@@ -45,6 +45,11 @@ impl Peers {
     const fn mostly_fail(self) -> bool {
         self.all > 0 && self.failing * 2 >= self.all
     }
+
+    /// The same, with one more that fails.
+    const fn mostly_fail_with(self) -> bool {
+        self.failing > 0 && (self.failing + 1) * 2 > self.all
+    }
 }
 
 /// Says where the cause lies from the other selectors of the same page (URL template), those of the
@@ -54,7 +59,7 @@ pub const fn scope(page: Peers, elsewhere: Peers, environment: bool) -> Option<S
     if environment {
         return Some(Scope::Environment);
     }
-    match (page.mostly_fail(), elsewhere.mostly_fail()) {
+    match (page.mostly_fail_with(), elsewhere.mostly_fail()) {
         (true, true) => Some(Scope::Site),
         (true, false) => Some(Scope::Page),
         (false, true) if page.all == 0 => Some(Scope::Site),

@@ -1,6 +1,7 @@
+use crate::load::Load;
 use crate::{
-    Change, FrequencyDetector, LevelConfig, LevelDetector, MixDetector, Operation, RateConfig,
-    RateDetector, Spending, Step,
+    Between, Change, FrequencyDetector, LevelConfig, LevelDetector, MixDetector, Operation,
+    RateConfig, RateDetector, Spending, Step, TrustDetector,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub enum Watched {
     Duration,
     /// Confidence in what is found.
     Confidence,
+    /// Whether confidence still means what it did: how often what was found turned out right.
+    Calibration,
     /// How many elements match.
     Matches,
     /// Which strategy wins.
@@ -47,7 +50,7 @@ pub enum Watched {
 
 impl Watched {
     /// Everything, in a fixed order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Errors,
         Self::ZeroMatches,
         Self::Timeouts,
@@ -56,14 +59,33 @@ impl Watched {
         Self::EnvironmentFaults,
         Self::Duration,
         Self::Confidence,
+        Self::Calibration,
         Self::Matches,
         Self::StrategyMix,
         Self::Silence,
         Self::Burst,
         Self::NeverWorked,
     ];
-    /// Detectors that share a selector's budget.
-    const SHARERS: f64 = 12.0;
+    /// Those that have a share.
+    const SHARERS: f64 = 13.0;
+
+    /// Its share of a selector's budget a day. That a selector matches nothing is what its users want to
+    /// know first; the shares of all sum up to 1.
+    const fn share(self) -> f64 {
+        match self {
+            Self::ZeroMatches => 0.35,
+            // Not less than failures: what is one of these must not be announced as that first.
+            Self::Timeouts | Self::ValidationFailures => 0.09,
+            Self::Errors | Self::Fallbacks | Self::Duration => 0.08,
+            Self::Matches => 0.06,
+            Self::EnvironmentFaults | Self::Confidence => 0.05,
+            Self::StrategyMix => 0.03,
+            Self::Silence => 0.02,
+            Self::Calibration | Self::Burst => 0.01,
+            // Told from what stopped working by its first operations: no budget is spent on it.
+            Self::NeverWorked => 0.0,
+        }
+    }
 
     /// The signal that an alert about it bears.
     pub const fn signal(self) -> Signal {
@@ -75,7 +97,7 @@ impl Watched {
             Self::Fallbacks => Signal::FallbackRate,
             Self::EnvironmentFaults => Signal::EnvironmentFaultRate,
             Self::Duration => Signal::DurationMs,
-            Self::Confidence => Signal::Confidence,
+            Self::Confidence | Self::Calibration => Signal::Confidence,
             Self::Matches => Signal::MatchCount,
             Self::StrategyMix => Signal::FallbackDepth,
             Self::Silence | Self::Burst => Signal::Frequency,
@@ -93,6 +115,7 @@ impl Watched {
             Self::EnvironmentFaults => "environment-fault-rate",
             Self::Duration => "duration",
             Self::Confidence => "confidence",
+            Self::Calibration => "calibration",
             Self::Matches => "match-count",
             Self::StrategyMix => "strategy-mix",
             Self::Silence => "silence",
@@ -112,12 +135,12 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The share of one detector.
-    pub fn split(self) -> Spending {
-        Spending {
-            per_day: self.per_day / Watched::SHARERS,
-            startup: self.startup / Watched::SHARERS,
-        }
+    /// The share of one detector: of what is allowed a day by how much it matters, of what is allowed
+    /// once the same for all.
+    pub const fn split(self, watched: Watched) -> Spending {
+        let share = watched.share();
+        let once = if share > 0.0 { self.startup / Watched::SHARERS } else { 0.0 };
+        Spending { per_day: self.per_day * share, startup: once }
     }
 }
 
@@ -143,6 +166,7 @@ pub struct SelectorDetectors {
     worked: bool,
     failing: u32,
     since: Timestamp,
+    last_success: Timestamp,
     last_fault: Option<(u64, Timestamp)>,
     recent: [u64; RECENT],
     errors: RateDetector,
@@ -151,8 +175,10 @@ pub struct SelectorDetectors {
     validation_failures: RateDetector,
     fallbacks: RateDetector,
     environment_faults: RateDetector,
+    load: Load,
     duration: LevelDetector,
     confidence: LevelDetector,
+    calibration: TrustDetector,
     matches: LevelDetector,
     mix: MixDetector,
     frequency: FrequencyDetector,
@@ -169,7 +195,6 @@ impl SelectorDetectors {
             self.recent.rotate_left(1);
             self.recent[RECENT - 1] = operation.id;
         }
-        let spending = budget.split();
         let at = operation.at;
         let mut note = |watched, step| {
             if step != Step::Quiet {
@@ -184,10 +209,12 @@ impl SelectorDetectors {
         // What comes late says nothing about the pace.
         if self.frequency.last().is_none_or(|last| at >= last) {
             let silent = self.frequency.is_silent();
-            let step = self.frequency.observe(at, spending);
+            let step = self.frequency.observe(at, budget.split(Watched::Burst));
             let of_silence = silent && step == Step::Ended;
             note(if of_silence { Watched::Silence } else { Watched::Burst }, step);
         }
+        self.load.call(at);
+        let spending = budget.split(Watched::EnvironmentFaults);
         let step = self.environment_faults.observe(environment, at, spending, &rates);
         note(Watched::EnvironmentFaults, step);
         let success = operation.outcome.is_success();
@@ -200,6 +227,7 @@ impl SelectorDetectors {
             }
             self.worked = true;
             self.failing = 0;
+            self.last_success = self.last_success.max(at);
         } else {
             if self.failing == 0 {
                 self.since = at;
@@ -214,7 +242,7 @@ impl SelectorDetectors {
             }
         }
         let mut rate = |watched, detector: &mut RateDetector, bad| {
-            note(watched, detector.observe(bad, at, spending, &rates));
+            note(watched, detector.observe(bad, at, budget.split(watched), &rates));
         };
         let outcome = operation.outcome;
         rate(Watched::Errors, &mut self.errors, fault);
@@ -225,19 +253,30 @@ impl SelectorDetectors {
         rate(Watched::ValidationFailures, &mut self.validation_failures, invalid);
         if let Some(won) = operation.won {
             rate(Watched::Fallbacks, &mut self.fallbacks, won > 0);
+            let spending = budget.split(Watched::StrategyMix);
             note(Watched::StrategyMix, self.mix.observe(won as usize, at, spending));
         }
         if let Some(ms) = operation.duration_ms.filter(|ms| *ms > 0.0) {
-            let step = self.duration.observe(ms.ln(), at, spending, &LevelConfig::DURATION);
-            note(Watched::Duration, in_unit(step, f64::exp));
+            let spending = budget.split(Watched::Duration);
+            let (log, load) = (ms.ln(), self.load.adds());
+            let step = self.duration.observe(log - load, at, spending, &LevelConfig::DURATION);
+            note(Watched::Duration, in_unit(step, |log| (log + load).exp()));
+            if !self.duration.is_open() {
+                self.load.learn(log, at);
+            }
         }
         if let Some(confidence) = operation.confidence {
-            let config = &LevelConfig::CONFIDENCE;
+            let (config, spending) = (&LevelConfig::CONFIDENCE, budget.split(Watched::Confidence));
             let step = self.confidence.observe(confidence, at, spending, config);
             note(Watched::Confidence, step);
         }
+        if let (Some(confidence), Some(right)) = (operation.confidence, operation.right) {
+            let spending = budget.split(Watched::Calibration);
+            let step = self.calibration.observe(confidence, right, at, spending);
+            note(Watched::Calibration, step);
+        }
         if let Some(matches) = operation.matches {
-            let value = f64::from(matches).ln_1p();
+            let (value, spending) = (f64::from(matches).ln_1p(), budget.split(Watched::Matches));
             let step = self.matches.observe(value, at, spending, &LevelConfig::MATCHES);
             note(Watched::Matches, in_unit(step, f64::exp_m1));
         }
@@ -254,7 +293,7 @@ impl SelectorDetectors {
 
     /// After how long without a call [`tick`](Self::tick) finds a silence.
     pub fn silent_after(&self, budget: Budget) -> Option<Duration> {
-        self.frequency.silent_after(budget.split())
+        self.frequency.silent_after(budget.split(Watched::Silence))
     }
 
     /// Takes over the version of the definition that an operation used. A newer one forgets what was
@@ -274,8 +313,14 @@ impl SelectorDetectors {
                     *level = LevelDetector::default();
                 }
             }
+            if !self.duration.is_open() {
+                self.load.forget();
+            }
             if !self.mix.is_open() {
                 self.mix = MixDetector::default();
+            }
+            if !self.calibration.is_open() {
+                self.calibration = TrustDetector::default();
             }
             (self.worked, self.failing) = (false, 0);
         }
@@ -303,6 +348,7 @@ impl SelectorDetectors {
             Watched::EnvironmentFaults => self.environment_faults.is_open(),
             Watched::Duration => self.duration.is_open(),
             Watched::Confidence => self.confidence.is_open(),
+            Watched::Calibration => self.calibration.is_open(),
             Watched::Matches => self.matches.is_open(),
             Watched::StrategyMix => self.mix.is_open(),
             Watched::Silence => self.frequency.is_silent(),
@@ -322,6 +368,7 @@ impl SelectorDetectors {
             Watched::EnvironmentFaults => self.environment_faults.dismiss(),
             Watched::Duration => self.duration.dismiss(),
             Watched::Confidence => self.confidence.dismiss(),
+            Watched::Calibration => self.calibration.dismiss(),
             Watched::Matches => self.matches.dismiss(),
             Watched::StrategyMix => self.mix.dismiss(),
             // They end by themselves: with the next call, or the next calls at a usual pace.
@@ -334,6 +381,37 @@ impl SelectorDetectors {
     /// others of its page fail too.
     pub fn evidence(&self) -> f64 {
         if self.worked { self.errors.evidence() } else { 1.0 }
+    }
+
+    /// When it broke, if it did; `None` while it works.
+    pub fn broke(&self) -> Option<Between> {
+        let failing = self.worked && self.failing > 0;
+        failing.then(|| Between { from: self.last_success.min(self.since), to: self.since })
+    }
+
+    /// The last operation.
+    pub const fn last(&self) -> Option<Timestamp> {
+        self.frequency.last()
+    }
+
+    /// Takes a hypothesis of `weight` into account: that it broke with others of its page.
+    pub fn support(&mut self, weight: f64, found: &mut Vec<Finding>) {
+        if !self.worked || weight <= 0.0 {
+            return;
+        }
+        let rates = RateConfig::default();
+        let pairs = [
+            (Watched::ZeroMatches, &mut self.zero_matches),
+            (Watched::Timeouts, &mut self.timeouts),
+            (Watched::ValidationFailures, &mut self.validation_failures),
+            (Watched::Errors, &mut self.errors),
+        ];
+        for (watched, rate) in pairs {
+            let step = rate.support(weight, &rates);
+            if step != Step::Quiet {
+                found.push(Finding { watched, step });
+            }
+        }
     }
 
     /// Operations that put it to the test, since it first worked.

@@ -34,6 +34,16 @@ impl Default for SeriesConfig {
 }
 
 impl SeriesConfig {
+    /// How many of so many values count as anomalous by chance, at most. A score is the sum of two
+    /// surprises, each of which exceeds `x` by chance with probability e^-x; however they depend on each
+    /// other, the sum exceeds `t` with probability e^(1 - t/2) at most (Rüschendorf 1982). And a value is
+    /// the largest of the refractory span and itself once in so many, where values are exchangeable.
+    /// Where they follow no steady law there may be more.
+    pub fn false_alarms(&self, values: u64) -> f64 {
+        let by_tails = (1.0 - self.threshold / 2.0).exp();
+        values as f64 * by_tails.min(1.0 / (self.refractory as f64 + 1.0))
+    }
+
     /// Sets a parameter by its name.
     ///
     /// # Errors

@@ -103,6 +103,11 @@ impl Sums {
         self.onset[self.best()]
     }
 
+    /// Where an alternative's change would have begun.
+    pub(crate) fn onset_of(&self, alternative: usize) -> Onset {
+        self.onset[alternative]
+    }
+
     /// The alternative that explains most.
     pub(crate) fn best(&self) -> usize {
         let best = self.sums.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));

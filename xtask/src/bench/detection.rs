@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use telemetry_runtime::detection::{
     Budget, FrequencyDetector, LevelConfig, LevelDetector, MixDetector, Operation, RateConfig,
-    RateDetector, SelectorDetectors, SeriesConfig, SeriesDetector,
+    RateDetector, SelectorDetectors, SeriesConfig, SeriesDetector, TrustDetector, Watched,
 };
 use telemetry_runtime::models::{Outcome, Timestamp};
 
@@ -27,7 +27,7 @@ struct Sample {
 
 pub(super) fn run() -> Result<Figures> {
     let samples = samples();
-    let spending = BUDGET.split();
+    let spending = BUDGET.split(Watched::Duration);
     // Name, nanoseconds of each round, bytes.
     let mut rows: Vec<(&str, Vec<f64>, usize)> = Vec::new();
     let mut window = Window::default();
@@ -35,6 +35,7 @@ pub(super) fn run() -> Result<Figures> {
     let mut level = LevelDetector::default();
     let mut frequency = FrequencyDetector::default();
     let mut mix = MixDetector::default();
+    let mut trust = TrustDetector::default();
     let mut series = SeriesDetector::new(SeriesConfig::default());
     let series_bytes = {
         // Full, as after weeks.
@@ -73,10 +74,14 @@ pub(super) fn run() -> Result<Figures> {
         measure("MixDetector", size_of::<MixDetector>(), &mut |it| {
             black_box(mix.observe(it.won, it.at, spending));
         });
-        measure("SelectorDetectors, all 12", size_of::<SelectorDetectors>(), &mut |it| {
+        measure("TrustDetector", size_of::<TrustDetector>(), &mut |it| {
+            black_box(trust.observe(0.95, !it.bad, it.at, spending));
+        });
+        measure("SelectorDetectors, all 13", size_of::<SelectorDetectors>(), &mut |it| {
             let mut operation = Operation::new(it.at, Outcome::Success);
             operation.duration_ms = Some(it.value.exp());
             operation.confidence = Some(0.9);
+            operation.right = Some(!it.bad);
             operation.matches = Some(24);
             operation.won = Some(it.won as u32);
             all.observe(&operation, BUDGET, &mut found);
@@ -102,7 +107,7 @@ pub(super) fn run() -> Result<Figures> {
             format!("{:.2}", each / base),
             bytes.to_string(),
         ]);
-        let of_signal = (1..5).contains(&at);
+        let of_signal = (1..6).contains(&at);
         if of_signal {
             // Silence and bursts are two signals.
             let signals = if at == 3 { 2.0 } else { 1.0 };
@@ -111,9 +116,9 @@ pub(super) fn run() -> Result<Figures> {
             figures.bars.push(Bar::at_most(&format!("memory, {name}"), bytes, 512.0, "bytes"));
         }
     }
-    let neighbours = median(&rows[6].1) * 100.0 / 1e3;
+    let neighbours = median(&rows[7].1) * 100.0 / 1e3;
     figures.bars.push(Bar::at_most("cost, SeriesDetector", neighbours, 2.0, "µs"));
-    let held = rows[6].2 as f64;
+    let held = rows[7].2 as f64;
     figures.bars.push(Bar::at_most("memory, SeriesDetector", held, 16_384.0, "bytes"));
     figures.tables.push(table);
     Ok(figures)

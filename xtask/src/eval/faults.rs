@@ -12,6 +12,7 @@ use crate::workspace::Workspace;
 use anyhow::{Result, bail, ensure};
 use cells::{Cell, RATES};
 use clean::{CLASSES, Clean};
+use indicatif::{ProgressBar, ProgressStyle};
 use naive::WINDOWS;
 use promise::Promise;
 use serde::Serialize;
@@ -28,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     clean_days: u64,
     /// False alarms a day allowed for each selector
-    #[arg(long, default_value_t = 0.0005, value_parser = budget)]
+    #[arg(long, default_value_t = 0.002, value_parser = budget)]
     budget: f64,
     /// False alarms allowed once for each new selector
     #[arg(long, default_value_t = 0.012, value_parser = budget)]
@@ -49,6 +50,12 @@ pub(crate) struct Arguments {
     /// Part to run: faults, clean or promise
     #[arg(long, value_name = "PART", value_parser = ["faults", "clean", "promise"])]
     only: Option<String>,
+    /// Faults to inject: those whose name contains this, as in "duration" [default: all]
+    #[arg(long, value_name = "TEXT")]
+    fault: Option<String>,
+    /// Calls a second: 10, 1, 0.1 or 0.01 [default: all]
+    #[arg(long, value_name = "RATE", value_parser = ["10", "1", "0.1", "0.01"])]
+    rate: Option<String>,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -88,12 +95,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &mut Arguments) -> Result<()
         promises: Vec::new(),
     };
     if wanted("faults") {
-        for which in 0..RATES.len() {
+        for which in (0..RATES.len()).filter(|it| arguments.has_rate(RATES[*it])) {
             figures.cells.extend(cells::cells(which, &courses, arguments));
         }
     }
     if wanted("clean") {
-        for class in 0..CLASSES.len() {
+        for class in (0..CLASSES.len()).filter(|it| arguments.has_rate(CLASSES[*it].0)) {
             figures.clean.push(clean::clean(class, &courses, arguments));
         }
     }
@@ -108,8 +115,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &mut Arguments) -> Result<()
     verdict(&figures)
 }
 
-/// Runs `0..count` on all processors; results in order.
-fn in_parallel<T: Send>(count: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+impl Arguments {
+    fn has_rate(&self, per_second: f64) -> bool {
+        self.rate.as_deref().is_none_or(|rate| rate.parse() == Ok(per_second))
+    }
+}
+
+/// Runs `0..count` on all processors, and shows how far it is; results in order.
+fn in_parallel<T: Send>(what: &str, count: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let style =
+        ProgressStyle::with_template("{msg:24} {bar:30} {pos}/{len}, {elapsed}, {eta} left")
+            .expect("a constant template");
+    let bar = ProgressBar::new(count).with_style(style).with_message(what.to_owned());
     let next = AtomicU64::new(0);
     let done = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -123,10 +140,12 @@ fn in_parallel<T: Send>(count: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
                     }
                     let result = work(number);
                     done.lock().expect("no worker panics").push((number, result));
+                    bar.inc(1);
                 }
             });
         }
     });
+    bar.finish_and_clear();
     let mut done = done.into_inner().expect("no worker panics");
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, result)| result).collect()

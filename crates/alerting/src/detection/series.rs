@@ -180,6 +180,7 @@ const fn severity(watched: Watched) -> Severity {
         | Watched::NeverWorked => Severity::High,
         Watched::Duration
         | Watched::Confidence
+        | Watched::Calibration
         | Watched::Matches
         | Watched::Silence
         | Watched::Burst => Severity::Medium,

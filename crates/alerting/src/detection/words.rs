@@ -48,6 +48,12 @@ pub(super) fn summary(
         }
         Watched::Duration => changed("takes longer"),
         Watched::Confidence => changed("is found with less confidence"),
+        Watched::Calibration => format!(
+            "the confidence of {selector} no longer means anything: {now} of what it found turned out \
+             right over {} results since the change, where its confidence used to mean {usual} \
+             (learned from {})",
+            change.samples, change.learned
+        ),
         Watched::Matches => changed("matches another number of elements"),
         Watched::StrategyMix => {
             let which = gained.map_or(0, |gained| gained + 1);

@@ -3,8 +3,8 @@ use std::time::Duration;
 use telemetry_alerting::{AlertingConfig, DetectionConfig, DetectionEngine, DetectionMemory};
 use telemetry_interfaces::AlertEngine;
 use telemetry_models::{
-    AlertAction, AlertRequest, AlertState, AlertTransition, Event, EventId, OperationKind, Outcome,
-    PageContext, ResolutionMethod, SelectorName, Signal, Timestamp,
+    AlertAction, AlertRequest, AlertState, AlertTransition, Confidence, Event, EventId,
+    OperationKind, Outcome, PageContext, ResolutionMethod, SelectorName, Signal, Timestamp,
 };
 
 const BUDGET: DetectionConfig = DetectionConfig { false_alarms_per_day: 0.1 };
@@ -104,6 +104,58 @@ fn tells_one_selector_from_the_whole_page() {
             assert!(cause.contains(says), "{cause}");
         }
     }
+}
+
+#[test]
+fn confidence_that_no_longer_means_anything_is_told() {
+    let mut scene = Scene::new();
+    for visit in 0..400 {
+        scene.number += 1;
+        // First 19 of 20 are right at 0.95, then every second.
+        let wrong = if visit < 300 { visit % 20 == 7 } else { visit % 2 == 0 };
+        let outcome = if wrong { Outcome::ValidationFailed } else { Outcome::Success };
+        let mut event = Event::new(
+            EventId::from_u128(scene.number),
+            SelectorName::new("shop.price").expect("not blank"),
+            scene.now(),
+            OperationKind::Resolution,
+            outcome,
+        );
+        event.quality.confidence = Some(Confidence::new(0.95).expect("in range"));
+        event.quality.validation_passed = Some(!wrong);
+        scene.engine.observe(&[event], &mut scene.changes);
+    }
+    let fired = scene.fired();
+    let told = fired.iter().find(|it| &*it.alert.rule == "detected-calibration");
+    let alert = &told.expect("it is found").alert;
+    assert_eq!(alert.signal, Signal::Confidence);
+    assert!(alert.summary.contains("no longer means anything"), "{}", alert.summary);
+}
+
+#[test]
+fn a_redesign_is_sure_after_fewer_operations_than_one_selectors_fault() {
+    let after = |broken: usize| {
+        let mut scene = Scene::new();
+        let mut rng = fastrand::Rng::with_seed(3);
+        for visit in 0..60 {
+            let page = format!("https://shop.test/item?visit={visit}");
+            for at in 0..6 {
+                // One visit in ten lacks the element rightly.
+                let missing = if visit < 20 { rng.f64() < 0.1 } else { at < broken };
+                let outcome = if missing { Outcome::NotFound } else { Outcome::Success };
+                scene.operation(&format!("shop.{at}"), outcome, Some(&page));
+            }
+            if scene.fired().iter().any(|it| it.alert.selector.as_str() == "shop.0") {
+                return (visit - 19, scene.fired().len());
+            }
+        }
+        panic!("never found");
+    };
+    let (alone, of_one) = after(1);
+    let (together, of_five) = after(5);
+    assert!(together <= 4 && together < alone, "{together} and {alone} visits");
+    assert_eq!(of_one, 1);
+    assert!(of_five <= 5, "the sixth still works");
 }
 
 #[test]

@@ -169,6 +169,12 @@ pub(crate) fn run(args: &AnomaliesArgs, global: &Global, console: &mut Console) 
         figures::counted(values, "value"),
         figures::count(judged),
     ));
+    if let Chosen::Adaptive(config) = &method {
+        console.note(format_args!(
+            "promised: at most {:.2} by chance among so many; measured: {anomalies}",
+            config.false_alarms(judged),
+        ));
+    }
     Ok(Exit::fine_if(!damaged))
 }
 

@@ -7,3 +7,4 @@ mod methods;
 mod rate;
 mod selector;
 mod series;
+mod trust;

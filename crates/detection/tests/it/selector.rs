@@ -1,8 +1,8 @@
 use fastrand::Rng;
 use std::time::Duration;
 use telemetry_detection::{
-    Budget, Finding, FrequencyDetector, MixDetector, Operation, Peers, Scope, SelectorDetectors,
-    Spending, Step, Watched, scope,
+    Between, Budget, Company, Finding, FrequencyDetector, MixDetector, Operation, Peers, Scope,
+    SelectorDetectors, Spending, Step, Watched, scope,
 };
 use telemetry_models::{Outcome, Timestamp};
 
@@ -150,6 +150,76 @@ fn everything_fits() {
 }
 
 #[test]
+fn the_budget_is_split_whole() {
+    let budget = Budget { per_day: 0.7, startup: 0.3 };
+    let (mut per_day, mut startup) = (0.0, 0.0);
+    for watched in Watched::ALL {
+        per_day += budget.split(watched).per_day;
+        startup += budget.split(watched).startup;
+    }
+    assert!((per_day - 0.7).abs() < 1e-12 && (startup - 0.3).abs() < 1e-12);
+}
+
+#[test]
+fn others_that_broke_at_the_same_time_make_fewer_faults_sure() {
+    let history = || {
+        let mut selector = Selector::default();
+        selector.run(20, Outcome::Success);
+        assert_eq!(selector.run(1, Outcome::NotFound), []);
+        selector.run(6, Outcome::Success);
+        selector
+    };
+    let mut broken = history();
+    assert_eq!(broken.run(4, Outcome::NotFound), [], "too few by themselves");
+    let mut company = Company::default();
+    company.add(Some(broken.detectors.evidence()));
+    company.add(None);
+    assert!(company.weight() > 0.0);
+    let before = broken.found.len();
+    broken.detectors.support(company.weight(), &mut broken.found);
+    let found: Vec<Watched> = broken.found[before..].iter().map(|it| it.watched).collect();
+    assert!(found.contains(&Watched::ZeroMatches), "{found:?}");
+
+    // One that works is not drawn in, and one that never failed together says nothing.
+    let mut working = history();
+    working.detectors.support(company.weight(), &mut working.found);
+    assert_eq!(working.found, []);
+    let mut alone = Company::default();
+    (0..3).for_each(|_| alone.add(None));
+    assert!(alone.weight() <= 0.0);
+}
+
+#[test]
+fn selectors_of_a_page_are_seldom_called_broken_with_the_others() {
+    let (mut wrongly, runs) = (0, 2000);
+    for run in 0..runs {
+        let mut rng = Rng::with_seed(run);
+        let mut selector = Selector::default();
+        for _ in 0..40 {
+            // One operation in ten meets a page without the element.
+            let missing = rng.f64() < 0.1;
+            selector.run(1, if missing { Outcome::NotFound } else { Outcome::Success });
+        }
+        selector.found.clear();
+        let mut company = Company::default();
+        company.add(Some(1e6));
+        // The others broke before the next twenty visits: only evidence since then is new.
+        for _ in 0..20 {
+            let missing = rng.f64() < 0.1;
+            selector.run(1, if missing { Outcome::NotFound } else { Outcome::Success });
+            let before = Timestamp::from_millis(40_000);
+            let then = Between { from: before, to: before.saturating_add(Duration::from_secs(1)) };
+            if selector.detectors.broke().is_some_and(|it| it.overlaps(then)) {
+                selector.detectors.support(company.weight(), &mut selector.found);
+            }
+        }
+        wrongly += usize::from(!selector.found.is_empty());
+    }
+    // The weight is one in 500; chance adds to it.
+    assert!(wrongly <= 12, "{wrongly} of {runs}");
+}
+
+#[test]
 fn scopes() {
     let peers = |failing, all| Peers { all, failing };
     let none = Peers::default();
@@ -160,6 +230,10 @@ fn scopes() {
     assert_eq!(scope(peers(2, 3), peers(0, 9), false), Some(Scope::Page));
     assert_eq!(scope(peers(3, 3), peers(8, 9), false), Some(Scope::Site));
     assert_eq!(scope(none, peers(1, 9), false), Some(Scope::Selector));
+    // Half of the page's selectors, with the one that is asked for.
+    assert_eq!(scope(peers(1, 3), none, false), Some(Scope::Page));
+    assert_eq!(scope(peers(1, 4), none, false), Some(Scope::Selector));
+    assert_eq!(scope(peers(0, 1), none, false), Some(Scope::Selector));
 }
 
 #[test]

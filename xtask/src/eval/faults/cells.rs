@@ -15,6 +15,9 @@ const HISTORY_DAYS: [f64; 4] = [0.25, 1.0, 4.0, 15.0];
 /// Runs that the oracle's mean delay is measured with, before anything else.
 const ORACLE_RUNS: u64 = 300;
 
+/// Mean delays of the oracle after which it is not waited for any longer.
+const HOPELESS: f64 = 100.0;
+
 /// One kind of fault at one rate and length.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Cell {
@@ -54,19 +57,21 @@ struct Run {
 pub(crate) fn cells(which: usize, courses: &[Course], arguments: &Arguments) -> Vec<Cell> {
     let per_second = RATES[which];
     let budget = Budget { per_day: arguments.budget, startup: arguments.startup };
-    let of_signal = per_second * 86_400.0 / budget.split().per_day;
+    let run_length = |fault: Fault| per_second * 86_400.0 / budget.split(fault.right()[0]).per_day;
     let mut faults: Vec<(&'static str, Fault)> = Fault::ALL.to_vec();
     faults.push(("silence", Fault::Silence));
-    let oracles: Vec<(Oracle, f64)> = in_parallel(faults.len() as u64, |at| {
+    faults.retain(|(name, _)| arguments.fault.as_deref().is_none_or(|it| name.contains(it)));
+    let oracles: Vec<(Oracle, f64)> = in_parallel("oracles", faults.len() as u64, |at| {
         let (_, fault) = faults[at as usize];
         let mut stream = Stream::new(&courses[0], per_second, arguments.seed + at);
         stream.timeouts = timeouts(fault);
-        let oracle = Oracle::new(fault, of_signal, &stream);
+        let oracle = Oracle::new(fault, run_length(fault), &stream);
         (oracle, mean_delay(oracle, fault, per_second, courses, arguments.seed))
     });
-    let runs: Vec<Vec<Run>> = in_parallel(arguments.faults, |number| {
-        one_history(number, which, courses, &faults, &oracles, budget, arguments)
-    });
+    let runs: Vec<Vec<Run>> =
+        in_parallel(&format!("faults at {per_second}/s"), arguments.faults, |number| {
+            one_history(number, which, courses, &faults, &oracles, budget, arguments)
+        });
     let mut cells = Vec::new();
     for (at, (name, fault)) in faults.iter().enumerate() {
         for (lasts_s, lasts) in LASTING {
@@ -192,12 +197,14 @@ fn after(life: &Life<'_>, fault: Fault, oracle: Oracle, mean_s: f64, budget: Bud
     let right: Vec<Kind> = fault.right().iter().filter_map(|it| Kind::of(*it)).collect();
     let mut naive = life.naive.clone();
     let mut found: Vec<Finding> = Vec::new();
-    let longest = (6.0 * mean_s).max(60.0);
+    let longest = (3.0 * mean_s).max(60.0);
     let mut last = from;
     while run.right.is_none() || run.oracle.is_none() {
         stream.advance();
         let after_s = stream.seconds - from;
-        if after_s > longest.max(run.oracle.map_or(0.0, |own| 3.0 * own)) {
+        // The load may be so low that the oracle is late: what counts is its delay then.
+        let limit = run.oracle.map_or(HOPELESS * mean_s, |own| 3.0 * own);
+        if after_s > longest.max(limit) {
             break;
         }
         let sample = stream.sample(Some((fault, after_s / 3600.0)));

@@ -31,7 +31,7 @@ pub(crate) struct Clean {
 pub(crate) fn clean(class: usize, courses: &[Course], arguments: &Arguments) -> Clean {
     let (per_second, share) = CLASSES[class];
     let streams = (arguments.clean_days as f64 * share / STREAM_DAYS).ceil().max(1.0) as u64;
-    let parts = in_parallel(streams, |number| {
+    let parts = in_parallel(&format!("no fault at {per_second:.4}/s"), streams, |number| {
         let course = &courses[number as usize % courses.len()];
         let seed = arguments.seed + 1_000_000 * (class as u64 + 1) + number;
         Selector::new(Stream::new(course, per_second, seed), arguments).live()

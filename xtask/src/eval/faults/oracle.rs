@@ -6,8 +6,6 @@ use telemetry_runtime::models::Outcome;
 
 /// Excursions the run length is measured with.
 const EXCURSIONS: u32 = 20_000;
-/// Height at which the overshoot has settled.
-const HIGH: f64 = 7.0;
 
 /// Page's CUSUM that knows the fault, and the load: the least mean delay that any procedure of its
 /// run length can have (Moustakides 1986). For confidence that slides it knows the slope, and takes
@@ -26,7 +24,9 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// The procedure whose mean run length to a false alarm is `run_length` operations, measured on
     /// streams like `stream`: the mean length of an excursion from zero over the chance that one
-    /// reaches the height, which is measured under the fault and weighted back (Siegmund 1976).
+    /// reaches the height, which is measured under the fault and weighted back (Siegmund 1976). It is
+    /// measured at the very height: shares move the statistic by large steps, and heights between two
+    /// of them have one run length.
     pub(crate) fn new(fault: Fault, run_length: f64, stream: &Stream<'_>) -> Self {
         let mut oracle = Self { fault, height: f64::INFINITY, statistic: 0.0, since: 0.0 };
         if matches!(fault, Fault::Confidence { .. } | Fault::Silence) {
@@ -34,7 +34,10 @@ impl Oracle {
             return oracle;
         }
         let mut stream = stream.clone();
-        let (mut length, mut reached) = (0_u64, 0.0);
+        let mut length = 0_u64;
+        let top = run_length.ln() + 2.0;
+        // The records of each excursion under the fault.
+        let mut ladders: Vec<Vec<f64>> = Vec::new();
         for _ in 0..EXCURSIONS {
             let mut sum: f64 = 0.0;
             loop {
@@ -45,21 +48,32 @@ impl Oracle {
                 }
             }
             sum = 0.0;
-            loop {
+            let mut ladder: Vec<f64> = Vec::new();
+            while ladder.last().is_none_or(|record| *record < top) {
                 sum += oracle.ratio(&stream.sample(Some((fault, 0.0))), 0.0);
                 if sum <= 0.0 {
                     break;
                 }
-                if sum >= HIGH {
-                    reached += (HIGH - sum).exp();
-                    break;
+                if ladder.last().is_none_or(|record| sum > *record) {
+                    ladder.push(sum);
                 }
             }
+            ladders.push(ladder);
         }
-        // P(reach h) is `chance` · e^-h.
-        let chance = reached / f64::from(EXCURSIONS);
         let mean = length as f64 / f64::from(EXCURSIONS);
-        oracle.height = (run_length * chance / mean).ln().max(0.1);
+        let chance = |height: f64| {
+            let first = |ladder: &Vec<f64>| {
+                let at = ladder.partition_point(|record| *record < height);
+                ladder.get(at).map_or(0.0, |record| (-record).exp())
+            };
+            ladders.iter().map(first).sum::<f64>() / f64::from(EXCURSIONS)
+        };
+        let (mut low, mut high) = (0.1, top);
+        for _ in 0..40 {
+            let middle = f64::midpoint(low, high);
+            if run_length * chance(middle) > mean { low = middle } else { high = middle }
+        }
+        oracle.height = high;
         oracle
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn promises(runs: u64, seed: u64) -> Vec<Promise> {
     let shares =
         [("share 0.1 %", 0.001), ("share 1 %", 0.01), ("share 5 %", 0.05), ("share 30 %", 0.3)];
     for (of, share) in shares {
-        let alarmed = in_parallel(runs, |run| {
+        let alarmed = in_parallel(of, runs, |run| {
             let mut rng = Rng::with_seed(seed + 2_000_000 + run);
             let (mut detector, config) = (RateDetector::default(), RateConfig::default());
             (0..SAMPLES).any(|second| {
@@ -45,7 +45,7 @@ pub(crate) fn promises(runs: u64, seed: u64) -> Vec<Promise> {
         ("level, two modes", |rng| normals(rng).0 * 0.1 + f64::from(u8::from(rng.f64() < 0.2))),
     ];
     for (of, draw) in levels {
-        let alarmed = in_parallel(runs, |run| {
+        let alarmed = in_parallel(of, runs, |run| {
             let mut rng = Rng::with_seed(seed + 3_000_000 + run);
             let mut detector = LevelDetector::default();
             (0..SAMPLES).any(|second| {
@@ -56,7 +56,7 @@ pub(crate) fn promises(runs: u64, seed: u64) -> Vec<Promise> {
         });
         all.push(Promise { of, runs, allowed, measured: count(&alarmed) });
     }
-    let alarmed = in_parallel(runs, |run| {
+    let alarmed = in_parallel("strategy mix", runs, |run| {
         let mut rng = Rng::with_seed(seed + 4_000_000 + run);
         let mut detector = MixDetector::default();
         (0..SAMPLES).any(|second| {

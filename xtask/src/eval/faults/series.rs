@@ -24,7 +24,7 @@ const DAY_S: f64 = 86_400.0;
 pub(crate) struct Course {
     /// Each value over the mean, within a fifth and three times of it.
     levels: Vec<f32>,
-    /// The mean of an hour about each.
+    /// The mean of the hour up to each.
     smooth: Vec<f32>,
     labelled: Vec<bool>,
     step_s: f64,
@@ -68,11 +68,11 @@ impl Course {
         let per_day = (DAY_S / step_s) as usize;
         let whole = levels.len() / per_day * per_day;
         ensure!(whole > 0, "{} is shorter than a day", path.display());
-        let half = (1800.0 / step_s).ceil() as usize;
+        let hour = (3600.0 / step_s).ceil() as usize;
         let smooth = (0..levels.len())
             .map(|at| {
-                let about = &levels[at.saturating_sub(half)..(at + half + 1).min(levels.len())];
-                about.iter().sum::<f32>() / about.len() as f32
+                let before = &levels[(at + 1).saturating_sub(hour)..=at];
+                before.iter().sum::<f32>() / before.len() as f32
             })
             .take(whole)
             .collect();
@@ -89,7 +89,8 @@ impl Course {
         f64::from(self.levels[self.place(seconds)])
     }
 
-    /// How much longer operations take at a time: the fourth root of the hour's load.
+    /// How much longer operations take at a time: the fourth root of the load in
+    /// the hour before.
     pub(crate) fn slowness(&self, seconds: f64) -> f64 {
         f64::from(self.smooth[self.place(seconds)]).powf(0.25)
     }
