@@ -5,7 +5,10 @@ use super::svg;
 use crate::text::{count, counted, interval, millis, percent, time, value};
 use crate::verdict::kind_words;
 use telemetry_models::EventId;
-use telemetry_models::report::{Finding, Report, VerdictLevel};
+use telemetry_models::report::{Finding, Report, SelectorRow, VerdictLevel};
+
+/// Strategies, and groups of errors, listed behind a finding.
+const LISTED: usize = 4;
 
 pub(super) fn verdict(page: &mut Markup, report: &Report) {
     let word = match report.verdict.level {
@@ -126,12 +129,19 @@ fn card(page: &mut Markup, report: &Report, finding: &Finding) {
     if let Some(suggestion) = &finding.suggestion {
         page.raw("<p class=try><b>Try</b> ").text(suggestion).raw("</p>");
     }
-    if !finding.evidence.is_empty() || finding.url.is_some() {
+    let row = report
+        .selectors
+        .iter()
+        .find(|row| Some(&row.selector) == finding.selector.as_ref() && row.site == finding.site);
+    if !finding.evidence.is_empty() || finding.url.is_some() || row.is_some() {
         page.raw("<details><summary>Evidence</summary><div>");
         if let Some(url) = &finding.url {
             page.raw("<p class=small>Page: ").code(url).raw("</p>");
         }
         ids(page, &finding.evidence);
+        if let Some(row) = row {
+            behind(page, row);
+        }
         page.raw("</div></details>");
     }
     page.raw("</div><div class=draw>");
@@ -142,10 +152,6 @@ fn card(page: &mut Markup, report: &Report, finding: &Finding) {
         }
         page.raw("<b>").text(value(after.signal, after.value)).raw("</b></p>");
     }
-    let row = report
-        .selectors
-        .iter()
-        .find(|row| Some(&row.selector) == finding.selector.as_ref() && row.site == finding.site);
     let of_site = report
         .sites
         .iter()
@@ -155,6 +161,31 @@ fn card(page: &mut Markup, report: &Report, finding: &Finding) {
         svg::chart(page, series, finding);
     }
     page.raw("</div></div></li>\n");
+}
+
+/// How the selector's operations, its strategies and its errors went, for readers without scripts.
+fn behind(page: &mut Markup, row: &SelectorRow) {
+    let outcomes = row.outcomes.iter();
+    let outcomes =
+        outcomes.map(|it| format!("{} {}", count(it.count), it.outcome.as_str().replace('_', " ")));
+    page.raw("<p class=small>Outcomes: ").text(outcomes.collect::<Vec<_>>().join(", "));
+    page.raw("</p><ul class=\"plain small\">");
+    for it in row.strategies.iter().take(LISTED) {
+        page.raw("<li>");
+        match &it.strategy {
+            Some(it) => page.text(&it.kind).raw(" ").code(it.text.as_deref().unwrap_or_default()),
+            None => page.raw("all others"),
+        };
+        page.raw(" tried ").text(count(it.tried)).raw(", used ").text(count(it.accepted));
+    }
+    for it in row.errors.iter().take(LISTED) {
+        page.raw("<li>").text(count(it.count)).raw(" × ");
+        page.text(it.kind.as_deref().unwrap_or("all other errors"));
+        if let Some(message) = &it.message {
+            page.raw(": ").code(message);
+        }
+    }
+    page.raw("</ul>");
 }
 
 pub(super) fn ids(page: &mut Markup, ids: &[EventId]) {

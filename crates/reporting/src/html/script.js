@@ -2,10 +2,20 @@
 (() => {
 const table = document.getElementById("t"), block = document.getElementById("data");
 if (!table || !block) return;
-const data = JSON.parse(block.textContent);
+const data = JSON.parse(block.textContent), body = table.tBodies[0], rows = [...body.rows];
 const LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 const text = at => data.texts[at];
 const count = n => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
+const sum = numbers => numbers.reduce((a, b) => a + b, 0);
+const ms = n => typeof n === "string" ? n : n < .9995 ? `${(n * 1e3).toFixed(0)} µs` : n < 9.995 ? `${n.toFixed(2)} ms`
+  : n < 99.95 ? `${n.toFixed(1)} ms` : n < 9999.5 ? `${n.toFixed(0)} ms` : n < 7.2e6 ? `${(n / 1e3).toFixed(1)} s` : `${(n / 3.6e6).toFixed(1)} h`;
+const percent = n => n === 0 || n === 100 ? `${n}%` : `${n.toFixed(1)}%`;
+const time = second => new Date((data.begin + second) * 1e3).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+function id(it) {
+  if (it[0] === "=") return it.slice(1);
+  const number = [...it].reduce((n, symbol) => n * 64n + BigInt(LEVELS.indexOf(symbol)), 0n);
+  return number.toString(16).padStart(32, "0").replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
 function el(tag, attributes, ...children) {
   const it = document.createElement(tag);
   for (const name in attributes) it.setAttribute(name, attributes[name]);
@@ -39,24 +49,24 @@ function line(levels, title, note) {
     ["path", {class: "x", d: "M0 51h240"}]), note);
 }
 const counts = (levels, n) => {
-  const parts = [...levels].map(it => LEVELS.indexOf(it)), all = parts.reduce((a, b) => a + b, 0) || 1;
+  const parts = [...levels].map(it => LEVELS.indexOf(it)), all = sum(parts) || 1;
   return parts.map(it => it / all * n);
 };
 function distribution(it) {
   if (!it) return null;
   const [low, high, earlier, later, n, more, parted] = it;
   const before = counts(earlier, n), after = counts(later, more);
-  const sum = part => part.reduce((a, b) => a + b, 0) || 1;
-  const most = Math.max(...before.map(n => n / sum(before)), ...after.map(n => n / sum(after))) || 1;
+  const whole = part => sum(part) || 1;
+  const most = Math.max(...before.map(n => n / whole(before)), ...after.map(n => n / whole(after))) || 1;
   const width = 240 / before.length;
   const bars = (part, up) => part.map((n, at) => {
-    const height = n / sum(part) / most * 30;
+    const height = n / whole(part) / most * 30;
     return n ? `M${(at * width).toFixed(1)} 32${up ? "v-" : "v"}${height.toFixed(1)}h${(width - 1).toFixed(1)}V32z` : "";
   }).join("");
   return figure("Durations before and after",
     svg(240, 64, "Durations before (up) and after (down)", ["path", {class: "d", d: bars(before, true)}],
       ["path", {class: "e", d: bars(after, false)}], ["path", {class: "x", d: "M0 32h240"}]),
-    `${low} to ${high}; up: ${count(n)} before ${text(parted)}, down: ${count(more)} since.`);
+    `${ms(low)} to ${ms(high)}; up: ${count(n)} before ${text(parted)}, down: ${count(more)} since.`);
 }
 function waiting(it, outcomes) {
   if (!it) return null;
@@ -66,32 +76,56 @@ function waiting(it, outcomes) {
   for (let at = 0; at < outcomes.length; at += 2)
     if (/^(not found|low confidence|ambiguous|validation failed|invalid selector|timeout)$/.test(text(outcomes[at])))
       faults += outcomes[at + 1];
-  const all = bins.reduce((a, b) => a + b, 0) + faults;
+  const all = sum(bins) + faults;
   if (!all) return null;
   const width = 240 / bins.length;
   let done = 0, path = "M0 50";
   for (const n of bins) { done += n; path += `V${(50 - done / all * 48).toFixed(1)}h${width.toFixed(1)}`; }
   return figure("Done within a time", svg(240, 52, "Share that had succeeded within a time",
     ["path", {class: "l", d: path}], ["path", {class: "x", d: "M0 51h240"}]),
-    `${it[0]} to ${it[1]}; the height is the share of tested operations that had succeeded by then.`);
+    `${ms(it[0])} to ${ms(it[1])}; the height is the share of tested operations that had succeeded by then.`);
+}
+// As the file draws its first rows: successes above the line, faults below it.
+function spark(cell, steps, up, down) {
+  const outline = (line, levels, sign) => {
+    let path = `M0 ${line}`, at = line, width = 0;
+    for (let step = 0; step < steps; step += 1) {
+      const height = line + sign * LEVELS.indexOf(levels[levels.length === 1 ? 0 : step]);
+      if (height !== at) { path += `${width ? `h${width}` : ""}V${height}`; at = height; width = 0; }
+      width += 4;
+    }
+    return ["path", {d: at === line ? path : `${path}h${width}V${line}`, class: sign < 0 ? "" : "b"}];
+  };
+  const it = svg(128, 25, "", outline(16, up, -1), outline(17, down, 1));
+  for (const name of ["viewBox", "role", "aria-label"]) it.removeAttribute(name);
+  it.setAttribute("class", "k");
+  it.setAttribute("aria-hidden", "true");
+  cell.replaceChildren(it);
 }
 function list(title, pairs) {
   return el("div", {}, el("h3", {}, title), el("ul", {}, ...pairs.map(([a, b]) =>
     el("li", {}, el("span", {}, a), el("span", {}, b)))));
 }
-function strategies(rows) {
+// Tried and empty are told as differences from what follows from the others.
+function strategies(rows, operations) {
   if (!rows.length) return el("p", {class: "none"}, "No attempts are recorded.");
+  let left = operations;
+  rows = rows.map(([kind, words, more, used, median, shadow = 0, extra = 0, ...failed]) => {
+    const tried = left + more;
+    left = tried - used;
+    return [kind, words, tried, used, left - sum(failed.filter((_, at) => at % 2)) + extra, shadow, median, ...failed];
+  });
   const others = [...new Set(rows.flatMap(row => row.slice(7).filter((_, at) => at % 2 === 0)))];
   const head = ["Strategy", "Tried and used", "Tried", "Used", "Empty", ...others.map(text), "Shadow", "Median"];
   const most = Math.max(...rows.map(row => row[2])) || 1;
   const body = rows.map(row => {
     const [kind, words, tried, used, empty, shadow, median] = row;
-    const other = at => { const found = row.indexOf(at, 7); return found < 0 ? 0 : row[found + 1]; };
+    const other = at => { for (let i = 7; i < row.length; i += 2) if (row[i] === at) return row[i + 1]; return 0; };
     const width = n => (n / most * 150).toFixed(1);
     const bar = svg(152, 12, `${count(used)} of ${count(tried)} used`,
       ["rect", {class: "t", x: 1, y: 1, height: 10, width: width(tried)}],
       ["rect", {class: "g", x: 1, y: 1, height: 10, width: width(used)}]);
-    const cells = [bar, ...[tried, used, empty, ...others.map(other), shadow].map(count), median || "no data"];
+    const cells = [bar, ...[tried, used, empty, ...others.map(other), shadow].map(count), median === "" ? "no data" : ms(median)];
     return el("tr", {}, el("th", {scope: "row"}, kind < 0 ? "all others" : text(kind),
       words < 0 ? "" : el("small", {}, el("code", {}, text(words)))),
       ...cells.map((cell, at) => el("td", {"data-l": head[at + 1], ...(at ? {class: "n"} : {})}, el("span", {}, cell))));
@@ -103,32 +137,41 @@ function strategies(rows) {
 }
 function details(at) {
   const pairs = flat => flat.reduce((all, it, i) => i % 2 ? all : [...all, [text(it), count(flat[i + 1])]], []);
-  const [success, event, faults, urls, flaky] = data.ev[at];
+  const [urls, flips, success, event, ...faults] = data.ev[at];
   const [p50, top, fallback, confidence] = data.ser[at];
-  const time = data.time[at], sure = data.conf[at];
-  const depth = data.depth[at].map((n, i) => [i ? `fallback ${i}${i === 8 ? " or deeper" : ""}` : "first strategy", count(n)]);
+  const used = data.strat[at].map(row => row[3]), succeeded = data.ok[at] + sum(used), out = data.out[at];
+  const operations = succeeded + sum(out.filter((_, i) => i % 2));
+  const depth = (data.depth[at] === 1 ? used : data.depth[at]).map((n, i) =>
+    [i ? `fallback ${i}${i === 8 ? " or deeper" : ""}` : "first strategy", count(n)]);
   const axis = `from ${data.from}, steps of ${data.step}`;
   const facts = [["distinct URLs", count(urls)]];
-  if (time) facts.push(["99% within", time[0]], ["longest", time[1]], ["timed", count(time[2])]);
-  if (sure) facts.push(["mean confidence", sure[0]], ["lowest confidence", sure[1]], ["with confidence", count(sure[2])]);
-  if (flaky) facts.push(["flips back on one page", flaky]);
-  if (success) facts.push(["last success", success]);
+  if (data.time[at]) {
+    const [most, longest, timed = succeeded] = data.time[at];
+    facts.push(["99% within", ms(most)], ["longest", ms(longest)], ["timed", count(timed)]);
+  }
+  if (data.conf[at].length) {
+    const [lowest, known = succeeded] = data.conf[at];
+    facts.push(["mean confidence", rows[at].cells[7].textContent.trim()], ["lowest confidence", lowest.toFixed(2)],
+      ["with confidence", count(known)]);
+  }
+  if (flips) facts.push(["flips back on one page", `${percent(flips[0])} of ${count(flips[1])}`]);
+  if (success !== null) facts.push(["last success", time(success)]);
   const errors = data.err[at].map(([kind, words, n]) => el("li", {}, `${count(n)} × `, kind < 0 ? "all others" : text(kind),
     words < 0 ? "" : ": ", words < 0 ? "" : el("code", {}, text(words))));
-  const events = [...faults.map(id => ["fault", id]), ...(event ? [["last success", event]] : [])];
-  return el("div", {class: "more"}, strategies(data.strat[at]),
-    el("div", {class: "pairs"}, ...[distribution(data.dist[at]), waiting(data.dist[at], data.out[at]),
-      line(p50, "Median time", `highest ${top}, ${axis}`), line(fallback, "Share of fallbacks", `0 to 100%, ${axis}`),
-      line(confidence, "Mean confidence", `0 to 1, ${axis}`), list("Outcomes", pairs(data.out[at])),
+  const events = [...faults.map(it => ["fault", id(it)]), ...(event ? [["last success", id(event)]] : [])];
+  return el("div", {class: "more"}, strategies(data.strat[at], operations),
+    el("div", {class: "pairs"}, ...[distribution(data.dist[at]), waiting(data.dist[at], out),
+      line(p50, "Median time", `highest ${ms(top)}, ${axis}`), line(fallback, "Share of fallbacks", `0 to 100%, ${axis}`),
+      line(confidence, "Mean confidence", `0 to 1, ${axis}`), list("Outcomes", [...(succeeded ? [["success", count(succeeded)]] : []), ...pairs(out)]),
       depth.length ? list("Found by the", depth) : null, list("Facts", facts)].filter(Boolean)),
     errors.length ? el("div", {}, el("h3", {}, "Reported errors"), el("ul", {class: "plain"}, ...errors)) : "",
     events.length ? el("div", {}, el("h3", {}, "Example events"), el("ul", {class: "plain"}, ...events.map(([what, id]) =>
       el("li", {}, `${what} `, el("code", {}, id))))) : "");
 }
 
-const body = table.tBodies[0], rows = [...body.rows];
 const columns = table.tHead.rows[0].cells.length;
 rows.forEach((row, at) => {
+  if (data.spark[at]) spark(row.cells[2], ...data.spark[at]);
   const code = row.cells[0].querySelector("code");
   const button = el("button", {type: "button", class: "name", "aria-expanded": "false"});
   code.replaceWith(button);

@@ -1,11 +1,13 @@
 //! Sections that are plain tables.
 
-use super::markup::Markup;
+use super::markup::{Head, Markup};
 use crate::sheet::{Cell, Sheet, Table};
 use crate::text::count;
 
 /// Rows shown at once; the rest of a table opens on demand.
 const OPEN_ROWS: usize = 8;
+/// A text longer than this is not written again in the next row.
+const MANY_BYTES: usize = 40;
 
 pub(super) fn sheet(page: &mut Markup, sheet: &Sheet) {
     page.raw("<section aria-labelledby=").raw(sheet.id).raw("><h2 id=").raw(sheet.id).raw(">");
@@ -38,29 +40,36 @@ pub(super) fn table(page: &mut Markup, it: &Table) {
 }
 
 fn rows(page: &mut Markup, it: &Table, rows: &[Vec<Cell>], label: &str) {
-    page.raw("<div class=wide role=group tabindex=0 aria-label=\"").text(label);
-    page.raw("\"><table class=plainest><thead><tr>");
     let first = rows.first().map(Vec::as_slice).unwrap_or_default();
-    for (head, cell) in it.head.iter().zip(first) {
-        page.raw(if cell.is_number() { "<th scope=col class=n>" } else { "<th scope=col>" });
-        page.raw(head);
+    let head: Head = it.head.iter().zip(first).map(|(name, it)| (*name, it.is_number())).collect();
+    page.raw("<div class=wide role=group tabindex=0 aria-label=\"").text(label);
+    page.raw("\"><table class=\"plainest ").columns(&head).raw("\"><thead><tr>");
+    for (name, number) in &head {
+        page.raw(if *number { "<th scope=col class=n>" } else { "<th scope=col>" }).raw(name);
     }
     page.raw("<tbody>");
+    let mut above: &[Cell] = &[];
     for row in rows {
         page.raw("<tr>");
         for (at, cell) in row.iter().enumerate() {
-            match (at, cell.is_number()) {
-                (0, _) => page.raw("<th scope=row>"),
-                (_, true) => page.raw("<td class=n data-l=\"").raw(it.head[at]).raw("\"><span>"),
-                (_, false) => page.raw("<td data-l=\"").raw(it.head[at]).raw("\"><span>"),
-            };
-            self::cell(page, cell);
-            if at > 0 {
-                page.raw("</span>");
+            page.raw(if at == 0 { "<th scope=row>" } else { "<td>" });
+            if repeats(above.get(at), cell) {
+                page.raw("<span class=soft>as above</span>");
+            } else {
+                self::cell(page, cell);
             }
         }
+        above = row;
     }
     page.raw("</table></div>");
+}
+
+/// Whether a long text stands in the row above already.
+fn repeats(above: Option<&Cell>, cell: &Cell) -> bool {
+    match (above, cell) {
+        (Some(Cell::Text(above)), Cell::Text(text)) => above == text && text.len() > MANY_BYTES,
+        _ => false,
+    }
 }
 
 fn cell(page: &mut Markup, cell: &Cell) {
@@ -85,7 +94,8 @@ fn cell(page: &mut Markup, cell: &Cell) {
         }
         Cell::Share(share, text) => {
             let width = (share.clamp(0.0, 1.0) * 100.0).round();
-            page.text(text).raw("<i class=m style=--w:").text(width).raw("></i>");
+            page.raw("<span>").text(text).raw("<i class=m style=--w:").text(width);
+            page.raw("></i></span>");
         }
     }
 }

@@ -17,26 +17,35 @@ const CHART_WIDTH: f64 = 240.0;
 const CHART_UP: u64 = 32;
 const CHART_DOWN: u64 = 18;
 
+/// Heights of successes (up, 0 to 16) and faults (down, 0 to 8) over time; `None` when nothing tested
+/// the selector.
+pub(super) fn spark_levels(series: &Series) -> Option<(Vec<u64>, Vec<u64>)> {
+    let (verdicts, faults) = summed(series, BARS);
+    let most = verdicts.iter().copied().max().filter(|it| *it > 0)?;
+    let up = verdicts.iter().zip(&faults).map(|(n, faults)| scaled(n - faults, most, UP));
+    let down = faults.iter().map(|it| scaled(*it, most, DOWN));
+    Some((up.collect(), down.collect()))
+}
+
 /// Successes (up) and faults (down) over time, as two outlines of steps. Beside it stand the same
 /// numbers in words, so it has no label.
 pub(super) fn spark(page: &mut Markup, series: &Series) {
-    let (verdicts, faults) = summed(series, BARS);
-    let most = verdicts.iter().copied().max().unwrap_or(0);
-    if most == 0 {
+    let Some((up, down)) = spark_levels(series) else {
         page.raw("<span class=none>no data</span>");
         return;
-    }
-    let good = verdicts.iter().zip(&faults).map(|(n, faults)| UP - scaled(n - faults, most, UP));
-    page.raw("<svg class=k aria-hidden=true><path d=\"").text(outline(UP, good)).raw("\"/>");
-    if faults.iter().any(|it| *it > 0) {
-        let bad = faults.iter().map(|it| UP + 1 + scaled(*it, most, DOWN));
-        page.raw("<path class=b d=\"").text(outline(UP + 1, bad)).raw("\"/>");
+    };
+    let good = up.iter().map(|it| UP - it);
+    page.raw("<svg class=k aria-hidden=true><path d=\"").text(outline(UP, BAR_WIDTH, good));
+    page.raw("\"/>");
+    if down.iter().any(|it| *it > 0) {
+        let bad = down.iter().map(|it| UP + 1 + it);
+        page.raw("<path class=b d=\"").text(outline(UP + 1, BAR_WIDTH, bad)).raw("\"/>");
     }
     page.raw("</svg>");
 }
 
 /// The outline of steps above or below a line; what lies on the line takes no room.
-fn outline(line: u64, heights: impl Iterator<Item = u64>) -> String {
+fn outline(line: u64, step: usize, heights: impl Iterator<Item = u64>) -> String {
     let mut path = format!("M0 {line}");
     let (mut at, mut width) = (line, 0);
     for height in heights {
@@ -47,7 +56,7 @@ fn outline(line: u64, heights: impl Iterator<Item = u64>) -> String {
             path.push_str(&format!("V{height}"));
             (at, width) = (height, 0);
         }
-        width += BAR_WIDTH;
+        width += step;
     }
     if at != line {
         path.push_str(&format!("h{width}V{line}"));
@@ -55,7 +64,8 @@ fn outline(line: u64, heights: impl Iterator<Item = u64>) -> String {
     path
 }
 
-/// A column for each day: what hangs down is the share of faults.
+/// A column for each day: what hangs down is the share of faults. The style sheet cuts the gaps
+/// between the columns.
 pub(super) fn days(page: &mut Markup, days: &Days) {
     const WIDTH: usize = 7;
     const HEIGHT: u64 = 18;
@@ -63,20 +73,12 @@ pub(super) fn days(page: &mut Markup, days: &Days) {
         page.raw("<span class=none>no data</span>");
         return;
     }
-    let (mut used, mut bad) = (String::new(), String::new());
-    for (at, (n, successes)) in days.verdicts.iter().zip(&days.successes).enumerate() {
-        if *n == 0 {
-            continue;
-        }
-        let x = at * WIDTH;
-        used.push_str(&format!("M{x} 0h6v{HEIGHT}h-6z"));
-        let depth = scaled(n - successes, *n, HEIGHT);
-        if depth > 0 {
-            bad.push_str(&format!("M{x} 0h6v{depth}h-6z"));
-        }
-    }
+    let used = days.verdicts.iter().map(|n| if *n > 0 { HEIGHT } else { 0 });
+    let bad = days.verdicts.iter().zip(&days.successes);
+    let bad: Vec<u64> = bad.map(|(n, good)| scaled(n - good, *n, HEIGHT)).collect();
     let (n, good): (u64, u64) = (days.verdicts.iter().sum(), days.successes.iter().sum());
-    open(page, days.verdicts.len() * WIDTH, HEIGHT, "days");
+    page.raw("<svg class=days role=img width=").text(days.verdicts.len() * WIDTH);
+    page.raw(" height=").text(HEIGHT).raw(" aria-label=\"");
     page.text(format!(
         "{} with operations; {} succeeded, {} failed",
         text::counted(days.verdicts.iter().filter(|it| **it > 0).count() as u64, "day"),
@@ -84,10 +86,10 @@ pub(super) fn days(page: &mut Markup, days: &Days) {
         text::count(n - good)
     ))
     .raw("\"><path class=u d=\"")
-    .text(used)
+    .text(outline(0, WIDTH, used))
     .raw("\"/>");
-    if !bad.is_empty() {
-        page.raw("<path class=b d=\"").text(bad).raw("\"/>");
+    if bad.iter().any(|it| *it > 0) {
+        page.raw("<path class=b d=\"").text(outline(0, WIDTH, bad.into_iter())).raw("\"/>");
     }
     page.raw("</svg>");
 }
@@ -158,27 +160,17 @@ fn bars(
         page.raw("<span class=none>no data</span>");
         return;
     }
-    let (mut good, mut bad) = (String::new(), String::new());
-    for (at, (n, faults)) in verdicts.iter().zip(&faults).enumerate() {
-        let x = at * BAR_WIDTH;
-        let height = scaled(n - faults, most, up);
-        if height > 0 {
-            good.push_str(&format!("M{x} {up}v-{height}h3v{height}z"));
-        }
-        let depth = scaled(*faults, most, down);
-        if depth > 0 {
-            bad.push_str(&format!("M{x} {}v{depth}h3v-{depth}z", up + 1));
-        }
-    }
+    let good: Vec<u64> =
+        verdicts.iter().zip(&faults).map(|(n, bad)| up - scaled(n - bad, most, up)).collect();
+    let bad: Vec<u64> = faults.iter().map(|it| up + 1 + scaled(*it, most, down)).collect();
     let width = verdicts.len() * BAR_WIDTH;
     let (n, failed): (u64, u64) = (verdicts.iter().sum(), faults.iter().sum());
     open(page, width, up + down + 1, "spark");
     page.text(format!("{} succeeded, {} failed", text::count(n - failed), text::count(failed)))
         .raw("\">");
-    if !good.is_empty() {
-        page.raw("<path class=g d=\"").text(good).raw("\"/>");
-    }
-    if !bad.is_empty() {
+    page.raw("<path class=g d=\"").text(outline(up, BAR_WIDTH, good.into_iter())).raw("\"/>");
+    if failed > 0 {
+        let bad = outline(up + 1, BAR_WIDTH, bad.into_iter());
         page.raw("<path class=b d=\"").text(bad).raw("\"/>");
     }
     if let Some(at) = step_of(series, since) {

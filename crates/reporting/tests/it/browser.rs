@@ -39,20 +39,41 @@ fn chromium() -> Option<PathBuf> {
     names.into_iter().map(PathBuf::from).find(|it| it.exists())
 }
 
-#[test]
-fn the_page_in_chromium() {
-    let needs = modules().and_then(|modules| {
+/// What tests with a browser need; `None`, after saying why, where it is not there. In CI that is
+/// a failure.
+pub(crate) fn needed(test: &str) -> Option<(PathBuf, PathBuf)> {
+    static MODULES: std::sync::LazyLock<Result<PathBuf, String>> =
+        std::sync::LazyLock::new(modules);
+    let needs = MODULES.clone().and_then(|modules| {
         let browser = chromium().ok_or("there is no Chromium")?;
         Ok((modules, browser))
     });
-    let (modules, browser) = match needs {
-        Ok(it) => it,
+    match needs {
+        Ok(it) => Some(it),
         Err(why) => {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
-            eprintln!("{NAME} is skipped: {why}");
-            return;
+            eprintln!("{test} is skipped: {why}");
+            None
         }
-    };
+    }
+}
+
+/// What a script of `tests/browser` prints.
+pub(crate) fn run(script: &str, modules: &Path, chromium: &Path, files: &[&Path]) -> Value {
+    let ran = Command::new("node")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script))
+        .arg(chromium)
+        .args(files)
+        .env("REPORT_MODULES", modules)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_slice(&ran.stdout).unwrap()
+}
+
+#[test]
+fn the_page_in_chromium() {
+    let Some((modules, browser)) = needed(NAME) else { return };
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, html: &str| {
         let path = folder.path().join(name);
@@ -62,16 +83,9 @@ fn the_page_in_chromium() {
     let alerts = [alert("a1", "shop.price", Signal::ErrorRate, AlertState::Firing)];
     let html = HtmlRenderer::new().render(&report_with(&shop(), &alerts)).unwrap();
     let wild = HtmlRenderer::new().render(&hostile::everything()).unwrap();
-    let ran = Command::new("node")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/check.mjs"))
-        .arg(browser)
-        .arg(write("report.html", &html))
-        .arg(write("hostile.html", &wild))
-        .env("REPORT_MODULES", modules)
-        .output()
-        .unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let told: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let files = [write("report.html", &html), write("hostile.html", &wild)];
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let told = run("check.mjs", &modules, &browser, &files);
     let empty = Value::Array(Vec::new());
     for list in ["violations", "requests", "dialogs", "errors"] {
         assert_eq!(told[list], empty, "{list}: {:#}", told[list]);

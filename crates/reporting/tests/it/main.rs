@@ -3,6 +3,7 @@
 
 mod browser;
 mod comparing;
+mod drawn;
 mod empty;
 mod events;
 mod findings;
