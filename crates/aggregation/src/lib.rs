@@ -6,6 +6,7 @@ mod bounded;
 mod calendar;
 mod clusters;
 mod compare;
+mod course;
 mod discovery;
 mod distinct;
 mod flips;
@@ -27,7 +28,8 @@ pub use bounded::{BoundedMap, Merge};
 pub use calendar::{Calendar, Day};
 pub use clusters::{ClusterGroup, ClusteredSample};
 pub use compare::{Compared, compare_quantile, compare_share};
-pub use discovery::discovery_rates;
+pub use course::{DurationCourse, Onset, Shift};
+pub use discovery::{adaptive_discovery_rates, discovery_rates};
 pub use distinct::{DistinctSketch, Fingerprint, fingerprint};
 pub use flips::FlipCounter;
 pub use histogram::{CoarseHistogram, FineHistogram, LogHistogram};
@@ -36,7 +38,7 @@ pub use normal::{two_sided, two_sided_t};
 pub use order::{OrderEstimate, OrderEvidence, Part};
 pub use rollup::{RollupBuilder, bucket_of, coarsened, merged};
 pub use sketch::DurationSketch;
-pub use split::{split_of_durations, split_of_location};
+pub use split::split_of_durations;
 pub use summary::{
     ConfidenceSummary, ElementsSummary, ErrorKey, ErrorSummary, SelectorSummary, StrategyKey,
     StrategySummary,

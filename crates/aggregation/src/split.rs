@@ -47,37 +47,6 @@ pub fn split_of_durations(steps: &[&CoarseHistogram], min: u64) -> Option<usize>
     Some(best?.1)
 }
 
-/// The boundary before the step at which the mean logarithm of the durations changes most clearly:
-/// sharper than [`split_of_durations`] where the whole distribution moves. Each side keeps at least
-/// `min` samples.
-pub fn split_of_location(steps: &[&CoarseHistogram], min: u64) -> Option<usize> {
-    let moments: Vec<(u64, f64)> = steps
-        .iter()
-        .map(|step| {
-            step.bins().iter().fold((0, 0.0), |(n, sum), (bin, count)| {
-                (n + u64::from(*count), sum + f64::from(*bin) * f64::from(*count))
-            })
-        })
-        .collect();
-    let (all, total) = moments.iter().fold((0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
-    let (mut n, mut sum) = (0, 0.0);
-    let mut best: Option<(f64, usize)> = None;
-    for at in 1..moments.len() {
-        n += moments[at - 1].0;
-        sum += moments[at - 1].1;
-        if n < min || all - n < min {
-            continue;
-        }
-        let (before, after) = (n as f64, (all - n) as f64);
-        let gap = sum / before - (total - sum) / after;
-        let gain = gap * gap * before * after / (before + after);
-        if gain > 1e-9 && best.is_none_or(|(most, _)| gain > most) {
-            best = Some((gain, at));
-        }
-    }
-    Some(best?.1)
-}
-
 fn add<const N: usize>(mut sum: [u64; N], counts: &[u64; N]) -> [u64; N] {
     for (sum, count) in sum.iter_mut().zip(counts) {
         *sum += count;
@@ -93,7 +62,7 @@ fn log_likelihood(counts: &[u64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{split_of_durations, split_of_location};
+    use super::split_of_durations;
     use crate::CoarseHistogram;
     use std::time::Duration;
 
@@ -112,15 +81,6 @@ mod tests {
     fn split(ms: &[&[u64]], min: u64) -> Option<usize> {
         let steps = steps(ms);
         split_of_durations(&steps.iter().collect::<Vec<_>>(), min)
-    }
-
-    #[test]
-    fn where_it_moves() {
-        let (slow, quick): (&[u64], &[u64]) = (&[20, 21, 22, 23], &[10, 11, 12, 13]);
-        let all = steps(&[quick, quick, quick, slow, slow]);
-        assert_eq!(split_of_location(&all.iter().collect::<Vec<_>>(), 4), Some(3));
-        let same = steps(&[quick, quick]);
-        assert_eq!(split_of_location(&same.iter().collect::<Vec<_>>(), 1), None);
     }
 
     #[test]

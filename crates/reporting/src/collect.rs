@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use telemetry_aggregation::{
-    Calendar, ClusteredSample, DistinctSketch, FlipCounter, Part, SelectorSummary,
+    Calendar, ClusteredSample, DistinctSketch, DurationCourse, FlipCounter, Part, SelectorSummary,
 };
 use telemetry_interfaces::Error;
 use telemetry_models::{
@@ -75,6 +75,8 @@ pub(crate) struct Row {
     pub(crate) flips: FlipCounter,
     /// Up to the middle, and from there on; without a middle all is in the first.
     pub(crate) halves: Option<Box<[ClusteredSample; 2]>>,
+    /// What dates a change of the durations, if periods are compared.
+    pub(crate) durations: DurationCourse,
 }
 
 /// How one selector went, event after event.
@@ -181,6 +183,7 @@ impl Collected {
                 }
                 if compared && !future {
                     row.halves.get_or_insert_default()[usize::from(late)].add(event);
+                    row.durations.add(event);
                 }
             }
             None => {

@@ -28,6 +28,9 @@ pub struct OrderEstimate {
     /// Operations from which it is known what the order would have done, in all strata that are
     /// not taken at their worst.
     pub covered: u64,
+    /// How many operations that each stand for themselves tell as much as those from which it is
+    /// known, a few of which stand for many (L. Kish, “Survey Sampling”, 1965).
+    pub effective: f64,
     /// Operations in all.
     pub n: u64,
 }
@@ -80,6 +83,8 @@ struct Stratum {
 struct Known {
     n: u64,
     weight: f64,
+    /// Sum of the squares of the single weights.
+    squares: f64,
     cost: f64,
     lost: f64,
     /// Operations that would be lost.
@@ -90,6 +95,7 @@ impl Known {
     fn add(&mut self, n: u64, weight: f64, (cost, lost): (f64, bool)) {
         self.n += n;
         self.weight += weight;
+        self.squares += weight * weight / n as f64;
         self.cost += weight * cost;
         self.lost += if lost { weight } else { 0.0 };
         self.losses += if lost { n } else { 0 };
@@ -98,6 +104,7 @@ impl Known {
     fn join(&mut self, other: &Self) {
         self.n += other.n;
         self.weight += other.weight;
+        self.squares += other.squares;
         self.cost += other.cost;
         self.lost += other.lost;
         self.losses += other.losses;
@@ -137,6 +144,7 @@ impl OrderEvidence {
             uncertain: whole.uncertain,
             probed: (whole.probed_n, whole.losses),
             covered: whole.covered,
+            effective: whole.effective(),
             n: whole.n,
         })
     }
@@ -337,6 +345,8 @@ fn worst_cost(cell: &Cell, order: &[usize], costs: &[(f64, f64)]) -> f64 {
 struct Mean {
     n: u64,
     covered: u64,
+    /// Sum of the squares of the weights of the operations that tell.
+    squares: f64,
     present: f64,
     cost: f64,
     lost: f64,
@@ -348,6 +358,10 @@ struct Mean {
 impl Mean {
     fn saving(&self) -> f64 {
         self.present - self.cost
+    }
+
+    fn effective(&self) -> f64 {
+        if self.squares > 0.0 { (self.covered as f64).powi(2) / self.squares } else { 0.0 }
     }
 }
 
@@ -382,6 +396,7 @@ fn mean(strata: &Strata, without: Option<usize>) -> Option<Mean> {
         match known {
             Some(known) => {
                 sum.covered += stratum.n;
+                sum.squares += n * n * known.squares / (known.weight * known.weight);
                 sum.cost += n * known.cost / known.weight;
                 sum.lost += n * known.lost / known.weight;
             }

@@ -51,7 +51,8 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<ReportKind>,
 
-    /// Read rollups where they suffice (auto), events alone, or rollups wherever there are any
+    /// Read rollups where they suffice (auto), events alone, or rollups wherever there are any;
+    /// comparisons always read events
     #[arg(long, value_enum, value_name = "SOURCE", default_value = "auto")]
     from: From,
 

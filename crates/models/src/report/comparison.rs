@@ -60,10 +60,11 @@ pub struct RowComparison {
     pub site: Option<String>,
     /// What the comparison says.
     pub state: ChangeState,
-    /// When the clearest change began: the start of a time step.
+    /// When the clearest change began.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub since: Option<Timestamp>,
-    /// Width of that step in seconds.
+    /// How many seconds earlier or later it may have been: for durations with a probability of
+    /// 95 %, for shares the width of the time step.
     pub since_within_s: Option<u64>,
     /// What was compared.
     pub signals: Vec<SignalComparison>,

@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use super::{overview, sheets};
-use crate::sheet::{Sheet, basis, effect, saving};
+use crate::sheet::{Sheet, basis, effect};
 use crate::text::{count, millis, rounded};
 use telemetry_models::report::{Estimate, Recommendation, Recommendations};
 
@@ -67,7 +67,7 @@ fn card(page: &mut Markup, card: &Recommendation, most: f64) {
     match &card.saving_ms_per_day {
         Some(it) => {
             page.raw("<b>").text(millis(it.value)).raw("</b></p><p class=\"soft small\">");
-            page.text(saving(it)).raw(" a day</p>");
+            page.text(format!("[{} to {}] a day", millis(it.low), millis(it.high))).raw("</p>");
             dot(page, it, most);
         }
         None => {

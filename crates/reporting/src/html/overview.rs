@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use super::svg;
-use crate::text::{count, counted, interval, millis, percent, time, value};
+use crate::text::{count, counted, interval, millis, percent, span, time, value};
 use crate::verdict::kind_words;
 use telemetry_models::EventId;
 use telemetry_models::report::{Finding, Report, SelectorRow, VerdictLevel};
@@ -116,7 +116,7 @@ fn card(page: &mut Markup, report: &Report, finding: &Finding) {
         page.raw("<span>since ");
         match finding.since_within_s {
             Some(step) => {
-                page.raw("about ").text(time(since)).raw(" (within ").text(step).raw(" s)")
+                page.raw("about ").text(time(since)).raw(" (within ").text(span(step)).raw(")")
             }
             None => page.text(time(since)),
         };

@@ -7,7 +7,7 @@ mod recommendations;
 mod trends;
 mod usage;
 
-pub(crate) use recommendations::{basis, effect, line, saving};
+pub(crate) use recommendations::{basis, effect, line};
 
 use telemetry_models::SelectorName;
 use telemetry_models::report::Report;

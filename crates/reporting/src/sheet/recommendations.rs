@@ -75,7 +75,7 @@ pub(super) fn sheet(it: &Recommendations) -> Sheet {
 }
 
 /// `12.3 s [10.0 s to 14.0 s]`.
-pub(crate) fn saving(it: &Estimate) -> String {
+fn saving(it: &Estimate) -> String {
     format!("{} [{} to {}]", millis(it.value), millis(it.low), millis(it.high))
 }
 

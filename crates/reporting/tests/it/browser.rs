@@ -39,23 +39,18 @@ fn chromium() -> Option<PathBuf> {
     names.into_iter().map(PathBuf::from).find(|it| it.exists())
 }
 
-/// What tests with a browser need; `None`, after saying why, where it is not there. In CI that is
-/// a failure.
-pub(crate) fn needed(test: &str) -> Option<(PathBuf, PathBuf)> {
+/// Modules and browser for a test; why not, where they are not there. In CI that is a failure.
+pub(crate) fn needed() -> Result<(PathBuf, PathBuf), String> {
     static MODULES: std::sync::LazyLock<Result<PathBuf, String>> =
         std::sync::LazyLock::new(modules);
-    let needs = MODULES.clone().and_then(|modules| {
+    let found = MODULES.clone().and_then(|modules| {
         let browser = chromium().ok_or("there is no Chromium")?;
         Ok((modules, browser))
     });
-    match needs {
-        Ok(it) => Some(it),
-        Err(why) => {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
-            eprintln!("{test} is skipped: {why}");
-            None
-        }
+    if std::env::var("CI").as_deref() == Ok("true") {
+        assert!(found.is_ok(), "{found:?}");
     }
+    found
 }
 
 /// What a script of `tests/browser` prints.
@@ -73,7 +68,13 @@ pub(crate) fn run(script: &str, modules: &Path, chromium: &Path, files: &[&Path]
 
 #[test]
 fn the_page_in_chromium() {
-    let Some((modules, browser)) = needed(NAME) else { return };
+    let (modules, browser) = match needed() {
+        Ok(it) => it,
+        Err(why) => {
+            eprintln!("{NAME} is skipped: {why}");
+            return;
+        }
+    };
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, html: &str| {
         let path = folder.path().join(name);

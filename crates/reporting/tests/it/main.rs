@@ -10,6 +10,7 @@ mod findings;
 mod formats;
 mod hostile;
 mod quality;
+mod recommending;
 mod schedule;
 mod snapshots;
 mod sources;

@@ -67,6 +67,8 @@ fn damage_is_reported_and_reading_goes_on() {
     assert_eq!(quality.damage[0], "TEL-007 checksum differs (file: 0001.seg)");
     assert!(quality.ledgers_unreadable.is_some());
     assert_eq!(report.verdict.level, VerdictLevel::Healthy);
+    let said = "Damaged places hold an unknown number of events: counts are too low.";
+    assert!(quality.weakens.iter().any(|it| it == said), "{:?}", quality.weakens);
 }
 
 #[test]
@@ -87,6 +89,8 @@ fn loss_is_told_by_reason() {
     assert_eq!((quality.ledgers, quality.recorded, quality.unsettled), (1, 50, 5));
     let dropped = |reason: &str, count| DroppedEvents { reason: reason.into(), count };
     assert_eq!(quality.dropped, [dropped("queue_full", 15), dropped("invalid", 10)]);
+    let said = "25 operations given up by recorders: counts are too low.";
+    assert!(quality.weakens.iter().any(|it| it == said), "{:?}", quality.weakens);
 }
 
 #[test]

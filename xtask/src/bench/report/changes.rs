@@ -13,7 +13,7 @@ use telemetry_runtime::models::{
 };
 use telemetry_runtime::reporting::{Baseline, ReportBuilder, ReportRequest, ReportingConfig};
 
-const FLEETS: u64 = 40;
+const FLEETS: u64 = 100;
 const SELECTORS: u32 = 40;
 /// Operations of a selector in each of the two weeks.
 const OPERATIONS: u32 = 2_500;
@@ -21,21 +21,24 @@ const HOUR_MS: i64 = 3_600_000;
 const WEEK_MS: i64 = 168 * HOUR_MS;
 const START_MS: i64 = 1_767_225_600_000;
 const SLOWER: f64 = 1.1;
+/// A step of a timeline of two weeks.
+const BUCKET_MS: u64 = 32_768_000;
 
 pub(super) fn measure(figures: &mut Figures) -> Result<()> {
     let (mut rows, mut false_rows, mut false_fleets) = (0u64, 0u64, 0u64);
     for seed in 0..FLEETS {
-        let found = compared(1_000 + seed, None)?;
+        let found = compared(71_000 + seed, None)?;
         let changed = found.worse + found.better;
         rows += u64::from(SELECTORS);
         false_rows += changed;
         false_fleets += u64::from(changed > 0);
     }
-    let (mut slower, mut detected, mut dated) = (0u64, 0u64, 0u64);
+    let (mut slower, mut detected, mut dated, mut in_nine_hours) = (0u64, 0u64, 0u64, 0u64);
+    let mut widths = Vec::new();
     for seed in 0..FLEETS / 4 {
-        let mut rng = Rng::with_seed(seed);
+        let mut rng = Rng::with_seed(73_000 + seed);
         let at_ms = START_MS + WEEK_MS + rng.i64(0..WEEK_MS / 2);
-        let found = compared(2_000 + seed, Some(at_ms))?;
+        let found = compared(72_000 + seed, Some(at_ms))?;
         slower += u64::from(SELECTORS);
         for row in &found.rows {
             let p95 = row
@@ -46,10 +49,11 @@ pub(super) fn measure(figures: &mut Figures) -> Result<()> {
                 continue;
             }
             detected += 1;
-            if let (Some(since), Some(step)) = (row.since, row.since_within_s) {
-                let step_ms = step as i64 * 1_000;
-                let off = (since.as_millis() - (at_ms - at_ms.rem_euclid(step_ms))).abs();
-                dated += u64::from(off <= step_ms);
+            if let (Some(since), Some(within)) = (row.since, row.since_within_s) {
+                let off_ms = (since.as_millis() - at_ms).unsigned_abs();
+                dated += u64::from(off_ms <= within * 1_000);
+                in_nine_hours += u64::from(off_ms <= BUCKET_MS);
+                widths.push(within as f64 / 3_600.0);
             }
         }
     }
@@ -71,6 +75,14 @@ pub(super) fn measure(figures: &mut Figures) -> Result<()> {
         String::new(),
     ]);
     figures.tables.push(table);
+    widths.sort_by(f64::total_cmp);
+    figures.notes.push(format!(
+        "a change is dated to within {:.1} h (median; 90 %: {:.1} h); {:.1} % lie within 9.1 h, a step of \
+         the table's drawings",
+        widths.get(widths.len() / 2).copied().unwrap_or_default(),
+        widths.get(widths.len() * 9 / 10).copied().unwrap_or_default(),
+        percent(in_nine_hours, detected),
+    ));
     figures.bars.push(Bar::at_most(
         "A/A fleets with any selector called changed",
         percent(false_fleets, FLEETS),
@@ -90,7 +102,7 @@ pub(super) fn measure(figures: &mut Figures) -> Result<()> {
         "%",
     ));
     figures.bars.push(Bar::at_least(
-        "of those, dated within one bucket",
+        "of those, dated within the time told",
         percent(dated, detected),
         95.0,
         "%",

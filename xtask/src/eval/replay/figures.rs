@@ -34,14 +34,28 @@ pub(super) struct Real {
     pub(super) events: u64,
     pub(super) selectors: u64,
     pub(super) probed: u64,
-    pub(super) advised: u64,
     pub(super) scarce: u64,
+    /// Orders that are recommended.
+    pub(super) advised: Replayed,
+    /// The best order of every selector for which it is not the present one.
+    pub(super) best: Replayed,
+}
+
+/// Orders, replayed on operations they were not chosen by.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Replayed {
+    pub(super) orders: u64,
+    /// Of which the untouched operations tell something.
     pub(super) replayed: u64,
-    pub(super) covered: u64,
     pub(super) n: u64,
-    pub(super) predicted: f64,
-    pub(super) realised: f64,
-    pub(super) present: f64,
+    pub(super) covered: u64,
+    /// Effective sample size, summed over the orders.
+    pub(super) effective: f64,
+    pub(super) present_ms: f64,
+    pub(super) predicted_ms: f64,
+    pub(super) realised_ms: f64,
+    /// Operations that would find nothing, or another element.
+    pub(super) lost: f64,
 }
 
 impl Figures {
@@ -121,20 +135,35 @@ impl Figures {
 
 impl Real {
     fn print(&self) {
-        let of = |part: f64, whole: f64| if whole > 0.0 { 100.0 * part / whole } else { 0.0 };
         println!("  events {}, selectors {}, probed {}", self.events, self.selectors, self.probed);
-        println!("  orders advised {}, too little known {}", self.advised, self.scarce);
+        println!("  selectors of which too little is known to advise: {}", self.scarce);
+        self.advised.print("orders recommended");
+        self.best.print("best orders that differ from the present one, recommended or not");
+    }
+}
+
+impl Replayed {
+    fn print(&self, name: &str) {
+        let share = |part: f64, whole: f64| {
+            if whole > 0.0 { format!("{:.1} %", 100.0 * part / whole) } else { "no data".into() }
+        };
+        let ratio = if self.predicted_ms > 0.0 {
+            format!("{:.2}", self.realised_ms / self.predicted_ms)
+        } else {
+            "no data".into()
+        };
         println!(
-            "  replayed on the untouched quarter {}: {:.1} % of {} operations tell",
-            self.replayed,
-            of(self.covered as f64, self.n as f64),
-            self.n
+            "\n  {name}: {}, replayed on the untouched quarter {}",
+            self.orders, self.replayed
         );
-        println!(
-            "  saving of those: predicted {:.1} %, replayed {:.1} %",
-            of(self.predicted, self.present),
-            of(self.realised, self.present)
-        );
+        println!("    operations                {:>12}", self.n);
+        println!("    coverage                  {:>12}", share(self.covered as f64, self.n as f64));
+        println!("    effective sample size     {:>12.0}", self.effective);
+        println!("    time of the tries         {:>12}", format!("{:.1} ms", self.present_ms));
+        println!("    saving predicted          {:>12}", share(self.predicted_ms, self.present_ms));
+        println!("    saving realised           {:>12}", share(self.realised_ms, self.present_ms));
+        println!("    realised ÷ predicted      {:>12}", ratio);
+        println!("    success lost              {:>12}", share(self.lost, self.n as f64));
     }
 }
 
