@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use telemetry_aggregation::{RollupBuilder, coarsened};
-use telemetry_interfaces::{Durability, ErrorKind, RollupQuery, SelectorPattern, VerifyLevel};
+use telemetry_interfaces::{
+    Durability, ErrorKind, EventStore, Maintenance, RollupQuery, SelectorPattern, VerifyLevel,
+};
 use telemetry_models::rollup::{Rollup, RollupPeriod};
 use telemetry_models::{Event, Timestamp};
-use telemetry_storage::{Backend, StorageConfig, Store, open, open_existing_read_only};
+use telemetry_storage::{
+    Backend, SegmentStore, StorageConfig, Store, open, open_existing_read_only,
+};
+use telemetry_testkit::disk::{Loss, SimDisk};
 use telemetry_testkit::{EventGenerator, GeneratorConfig};
 
 const BACKENDS: [Backend; 2] = [Backend::Segment, Backend::Json];
@@ -341,5 +347,42 @@ fn a_lost_manifest_of_the_rollups_is_made_anew() {
         // One that can be read is left as it is.
         let report = telemetry_storage::rebuild(folder.path(), &mut |_, _| {}).unwrap();
         assert_eq!(report.rollup_days, None, "{backend}");
+    }
+}
+
+/// Whenever power is lost while rollups are taken out of use, that can be done again, and everything
+/// is made anew.
+#[test]
+fn power_may_be_lost_while_rollups_are_taken_out() {
+    let root = Path::new("/simulated");
+    let config = StorageConfig {
+        durability: Durability::Batch,
+        ..config(&root.join("store"), Backend::Segment)
+    };
+    let open = |disk: &SimDisk| SegmentStore::open_on(Arc::new(disk.clone()), &config).unwrap();
+    let events: Vec<Event> = events().into_iter().step_by(20).collect();
+    for what in ["hours-2026-01-31", "manifest.json"] {
+        let disk = SimDisk::new(root, 5);
+        let store = open(&disk);
+        store.append(&events).unwrap();
+        roll_up(&store);
+        let is_it = |path: &Path| path.file_name().unwrap().to_str().unwrap().starts_with(what);
+        let (name, length) = disk.files().into_iter().find(|(path, _)| is_it(path)).unwrap();
+        disk.flip(&name, length * 4);
+        disk.watch();
+        store.quarantine(&mut |_, _| {}).unwrap();
+        for moment in disk.moments() {
+            for loss in Loss::ALL {
+                let place = format!("{what}, call {}, {loss:?}", moment.call);
+                let after = SimDisk::after(&moment, loss, moment.call);
+                let store = open(&after);
+                store.quarantine(&mut |_, _| {}).unwrap();
+                let report = store.verify(VerifyLevel::Deep, &mut |_, _| {}).unwrap();
+                assert_eq!(report.damage, [], "{place}");
+                roll_up(&store);
+                check(&store, &events);
+                assert!(stale(&store).is_empty(), "{place}");
+            }
+        }
     }
 }
