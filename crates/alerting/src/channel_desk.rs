@@ -22,7 +22,7 @@ const SEND_AGAIN: Duration = Duration::from_secs(300);
 /// Once so many alerts are told of, or so many groups, others have their turn in the next look, so
 /// that messages and what is kept of groups do not lie in memory all at once.
 const TOLD_AT_ONCE: usize = 5_000;
-const GROUPS_AT_ONCE: usize = 2;
+const GROUPS_AT_ONCE: usize = 4;
 /// Most alerts in one message to a machine that takes every alert.
 const CHUNK: usize = 250;
 

@@ -31,7 +31,7 @@ const SILENCES: Duration = Duration::from_secs(1);
 /// So many changes wait in memory for the dispatcher before the pipeline waits a moment for it.
 const HELD: usize = 512;
 /// So many notifications wait in memory for a channel; further news wait in their groups.
-const QUEUE: usize = 4;
+const QUEUE: usize = 64;
 
 /// What the dispatcher is asked to do, and what its channels report.
 pub(crate) enum Work {
@@ -191,10 +191,7 @@ impl Dispatcher {
             begun,
         };
         desk.send();
-        desk.plan();
-        desk.retain();
-        desk.save();
-        desk.send();
+        desk.tell().await;
         while !desk.is_done() {
             let Some(work) = desk.next(&mut inbox).await else { break };
             desk.take(work);
@@ -202,12 +199,7 @@ impl Dispatcher {
                 let Ok(work) = inbox.try_recv() else { break };
                 desk.take(work);
             }
-            desk.plan();
-            desk.retain();
-            desk.save();
-            desk.send();
-            // The channels live on this thread too: in a storm they must get a turn.
-            tokio::task::yield_now().await;
+            desk.tell().await;
         }
         desk.save();
     }
@@ -218,9 +210,6 @@ impl Desk {
     async fn next(&self, inbox: &mut UnboundedReceiver<Work>) -> Option<Work> {
         match self.finish_by {
             Some(by) => timeout_at(by, inbox.recv()).await.ok().flatten(),
-            None if self.dispatcher.post.is_unfinished() => {
-                Some(inbox.try_recv().unwrap_or(Work::Look))
-            }
             None if self.dispatcher.post.waits() => {
                 timeout(LOOK, inbox.recv()).await.unwrap_or(Some(Work::Look))
             }
@@ -229,6 +218,22 @@ impl Desk {
             }
             None if self.unsaved.is_empty() => inbox.recv().await,
             None => timeout(SAVE_AGAIN, inbox.recv()).await.unwrap_or(Some(Work::SaveAgain)),
+        }
+    }
+
+    /// Tells what is due, in parts each of which is kept before it is sent, and all of it before the
+    /// next change is taken: what is over by then would not be told.
+    async fn tell(&mut self) {
+        loop {
+            self.plan();
+            self.retain();
+            self.save();
+            self.send();
+            // The channels live on this thread too: in a storm they must get a turn.
+            tokio::task::yield_now().await;
+            if !self.dispatcher.post.is_unfinished() {
+                break;
+            }
         }
     }
 

@@ -1,9 +1,13 @@
 //! Timers and states that an engine takes over from an earlier run.
 
-use crate::scene::{Visits, at, engine_of, observe, tick};
+use crate::scene::{FixedClock, Visits, at, default_engine, engine_of, observe, tick};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use telemetry_alerting::{Rule, ThresholdEngine};
-use telemetry_interfaces::AlertEngine;
+use telemetry_alerting::{AlertMonitor, Channel, DeliveryConfig, GroupBy, Rule, ThresholdEngine};
+use telemetry_interfaces::{
+    AlertEngine, BoxFuture, EventConsumer, MemoryState, Notification, NotificationKind, Notifier,
+    Receipt, Result, StateChange, StateStore,
+};
 use telemetry_models::{Alert, AlertState, AlertTransition, Comparison, Signal};
 
 fn rules() -> Vec<Rule> {
@@ -131,4 +135,58 @@ fn a_pending_alert_whose_rule_is_gone_leaves_nothing_behind() {
     let changes = tick(&mut engine, at(11));
     assert_eq!(states(&changes), [AlertState::Inactive]);
     assert_eq!(changes[0].alert.resolved_at, None);
+}
+
+/// Notes what it is told.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<Vec<NotificationKind>>>);
+
+impl Notifier for Listener {
+    fn name(&self) -> &str {
+        "listener"
+    }
+
+    fn notify<'a>(&'a self, notification: &'a Notification) -> BoxFuture<'a, Result<Receipt>> {
+        self.0.lock().unwrap().push(notification.kind);
+        Box::pin(std::future::ready(Ok(Receipt { answer: "heard".into() })))
+    }
+}
+
+#[test]
+fn what_nobody_was_told_before_a_kill_is_told_though_it_ends_at_once() {
+    let mut visits: Vec<Visits> = (0..20).map(|n| Visits::of(&format!("shop.{n}"))).collect();
+    let mut engine = default_engine();
+    let state: Arc<dyn StateStore> = Arc::new(MemoryState::new());
+    for visits in &mut visits {
+        let mut events: Vec<_> = (0..20).map(|_| visits.found()).collect();
+        events.extend((0..4).map(|_| visits.missing()));
+        observe(&mut engine, &events);
+    }
+    let kept = engine.open();
+    let row = |alert: &Alert| {
+        let json = serde_json::to_string(alert).unwrap();
+        StateChange::put("alerts", alert.id.as_str(), json)
+    };
+    state.commit(&kept.iter().map(row).collect::<Vec<_>>()).unwrap();
+    let heard = Listener::default();
+    let delivery = DeliveryConfig {
+        group_by: vec![GroupBy::Selector],
+        incident_selectors: 0,
+        limit_messages: 0,
+        ..DeliveryConfig::default()
+    };
+    let mut monitor =
+        AlertMonitor::builder(default_engine(), Arc::clone(&state), Arc::new(FixedClock))
+            .channel(Channel::new(heard.clone()))
+            .delivery(delivery)
+            .start()
+            .unwrap();
+    for visits in &mut visits {
+        let good: Vec<_> = (0..10).map(|_| visits.found()).collect();
+        monitor.consume(&good);
+    }
+    monitor.finish(at(100), Duration::from_secs(60));
+    let heard = heard.0.lock().unwrap();
+    let told = |kind| heard.iter().filter(|it| **it == kind).count();
+    assert_eq!((told(NotificationKind::Firing), told(NotificationKind::Resolved)), (20, 20));
 }
