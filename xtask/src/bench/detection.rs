@@ -96,7 +96,7 @@ pub(super) fn run() -> Result<Figures> {
             }
         });
     }
-    let mut table = Table::new("one operation", &["nanoseconds", "× window", "bytes"]);
+    let mut table = Table::new("one operation", &["detector", "nanoseconds", "× window", "bytes"]);
     let mut figures = Figures::default();
     let base = median(&rows[0].1);
     for (at, (name, nanos, bytes)) in rows.iter().enumerate() {
