@@ -198,6 +198,8 @@ name! {
 #[derive(Clone, Debug)]
 pub struct EventIds {
     prefix: u128,
+    /// The same with four zeros behind it, as the numbers of all but the longest streams begin.
+    short_prefix: u128,
 }
 
 impl EventIds {
@@ -206,12 +208,16 @@ impl EventIds {
         let mut hash = fnv1a(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, run.as_str().as_bytes());
         hash = fnv1a(hash, &[0]);
         hash = fnv1a(hash, producer.as_str().as_bytes());
-        Self { prefix: fnv1a(hash, &[0]) }
+        let prefix = fnv1a(hash, &[0]);
+        Self { prefix, short_prefix: fnv1a(prefix, &[0; 4]) }
     }
 
     /// The id of the event with this sequence number.
     pub fn id(&self, sequence: u64) -> EventId {
-        let hash = mixed(fnv1a(self.prefix, &sequence.to_be_bytes()));
+        let hash = mixed(match u32::try_from(sequence) {
+            Ok(short) => fnv1a(self.short_prefix, &short.to_be_bytes()),
+            Err(_) => fnv1a(self.prefix, &sequence.to_be_bytes()),
+        });
         let version = (hash & !(0xf << 76)) | (0x8 << 76);
         EventId::from_u128((version & !(0b11 << 62)) | (0b10 << 62))
     }

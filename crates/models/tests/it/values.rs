@@ -70,6 +70,8 @@ fn derived_event_ids_are_stable_and_distinct() {
     };
     expect_test::expect!["e06985ab-3d71-80af-9ddf-0082de2053eb"]
         .assert_eq(&ids("run", "p").id(0).to_string());
+    expect_test::expect!["67f5d12a-204e-8187-89bc-cc6fa495fcac"]
+        .assert_eq(&ids("run", "p").id(1 << 40).to_string());
     assert_ne!(ids("ab", "c").id(0), ids("a", "bc").id(0));
     let many: std::collections::HashSet<_> =
         (0..10_000).map(|sequence| ids("run", "p").id(sequence)).collect();
