@@ -1,5 +1,4 @@
 use crate::distinct::{Fingerprint, fingerprint};
-use std::collections::BTreeMap;
 
 /// What two parts of one summary become together.
 pub trait Merge {
@@ -20,27 +19,43 @@ impl Merge for u64 {
 /// and merges. With up to `N` distinct keys nothing is folded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoundedMap<K, V, const N: usize> {
-    kept: BTreeMap<(u64, K), V>,
+    /// By hash and key.
+    kept: Vec<Entry<K, V>>,
     other: V,
     folded: bool,
 }
 
+#[derive(Clone, Debug, PartialEq)]
+struct Entry<K, V> {
+    hash: u64,
+    key: K,
+    value: V,
+}
+
 impl<K, V: Default, const N: usize> Default for BoundedMap<K, V, N> {
     fn default() -> Self {
-        Self { kept: BTreeMap::new(), other: V::default(), folded: false }
+        Self { kept: Vec::new(), other: V::default(), folded: false }
     }
 }
 
 impl<K: Ord + Clone + Fingerprint, V: Merge + Default, const N: usize> BoundedMap<K, V, N> {
+    /// Entries up to which a key is first looked for by its address.
+    const FEW: usize = 8;
+
     /// Changes the value of `key`, or of what keys beyond the limit are folded into.
     pub fn update(&mut self, key: &K, change: impl FnOnce(&mut V)) {
-        self.update_hashed((fingerprint(key), key.clone()), change);
+        if self.kept.len() <= Self::FEW
+            && let Some(entry) = self.kept.iter_mut().find(|it| it.key.is_same(key))
+        {
+            return change(&mut entry.value);
+        }
+        self.update_hashed(fingerprint(key), key, change);
     }
 
     /// Merges everything another map holds.
     pub fn merge(&mut self, other: &Self) {
-        for (key, value) in &other.kept {
-            self.update_hashed(key.clone(), |own| own.merge(value));
+        for entry in &other.kept {
+            self.update_hashed(entry.hash, &entry.key, |own| own.merge(&entry.value));
         }
         self.other.merge(&other.other);
         self.folded |= other.folded;
@@ -54,7 +69,7 @@ impl<K: Ord + Clone + Fingerprint, V: Merge + Default, const N: usize> BoundedMa
 
     /// The kept keys and their values.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.kept.iter().map(|((_, key), value)| (key, value))
+        self.kept.iter().map(|entry| (&entry.key, &entry.value))
     }
 
     /// What the keys that were not kept add up to; `None` when every key was kept.
@@ -62,21 +77,33 @@ impl<K: Ord + Clone + Fingerprint, V: Merge + Default, const N: usize> BoundedMa
         self.folded.then_some(&self.other)
     }
 
-    fn update_hashed(&mut self, key: (u64, K), change: impl FnOnce(&mut V)) {
-        let full = self.kept.len() >= N;
+    fn update_hashed(&mut self, hash: u64, key: &K, change: impl FnOnce(&mut V)) {
+        let at = self.kept.binary_search_by(|it| (it.hash, &it.key).cmp(&(hash, key)));
+        let at = match at {
+            Ok(at) => {
+                let entry = &mut self.kept[at];
+                if !entry.key.is_same(key) {
+                    // The one that was met last is likely to be met next.
+                    entry.key = key.clone();
+                }
+                return change(&mut entry.value);
+            }
+            Err(at) => at,
+        };
         // Once a key was folded, keys above the largest kept one must be folded for ever: a part
         // of their additions may be in `other` already.
-        let beyond = full && self.kept.last_key_value().is_some_and(|(last, _)| key > *last);
-        if beyond {
+        if at >= N {
             change(&mut self.other);
             self.folded = true;
             return;
         }
-        change(self.kept.entry(key).or_default());
+        let mut value = V::default();
+        change(&mut value);
+        self.kept.insert(at, Entry { hash, key: key.clone(), value });
         if self.kept.len() > N
-            && let Some((_, pushed_out)) = self.kept.pop_last()
+            && let Some(pushed_out) = self.kept.pop()
         {
-            self.other.merge(&pushed_out);
+            self.other.merge(&pushed_out.value);
             self.folded = true;
         }
     }

@@ -1,4 +1,4 @@
-use crate::CoarseHistogram;
+use crate::{CoarseHistogram, EventFacts};
 use std::collections::BTreeMap;
 use telemetry_models::{Event, Outcome, Timestamp};
 
@@ -31,14 +31,19 @@ impl Calendar {
 
     /// Adds an event to the day of its timestamp.
     pub fn add(&mut self, event: &Event) {
+        self.add_known(event, &EventFacts::of(event));
+    }
+
+    /// [`add`](Self::add), with what was worked out of the event before.
+    pub fn add_known(&mut self, event: &Event, facts: &EventFacts) {
         let day = event.timestamp.as_nanos().div_euclid(NANOS_PER_DAY);
         let Some(day) = self.day(day) else { return };
         day.operations += 1;
         day.verdicts += u64::from(event.outcome.is_verdict());
         if event.outcome == Outcome::Success {
             day.successes += 1;
-            if let Some(duration) = event.duration() {
-                day.durations.add(duration);
+            if let Some(bin) = facts.coarse_bin {
+                day.durations.add_to_bin(bin);
             }
         }
     }

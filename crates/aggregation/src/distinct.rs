@@ -6,6 +6,12 @@ use telemetry_models::rollup::DistinctHashes;
 pub trait Fingerprint {
     /// Feeds the key's bytes to `take`. Different keys feed different bytes.
     fn feed(&self, take: &mut dyn FnMut(&[u8]));
+
+    /// Whether both are one and the same in memory, and therefore equal; told without looking at
+    /// their bytes. Equal keys of which that is not so are found by their bytes.
+    fn is_same(&self, _other: &Self) -> bool {
+        false
+    }
 }
 
 impl Fingerprint for str {
@@ -19,11 +25,19 @@ impl Fingerprint for Arc<str> {
     fn feed(&self, take: &mut dyn FnMut(&[u8])) {
         self.as_ref().feed(take);
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        Self::ptr_eq(self, other)
+    }
 }
 
 impl Fingerprint for StrategyKind {
     fn feed(&self, take: &mut dyn FnMut(&[u8])) {
         self.as_str().feed(take);
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.as_str(), other.as_str())
     }
 }
 
@@ -37,12 +51,23 @@ impl<T: Fingerprint> Fingerprint for Option<T> {
             None => take(&[0]),
         }
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Some(own), Some(other)) => own.is_same(other),
+            (own, other) => own.is_none() && other.is_none(),
+        }
+    }
 }
 
 impl<A: Fingerprint, B: Fingerprint> Fingerprint for (A, B) {
     fn feed(&self, take: &mut dyn FnMut(&[u8])) {
         self.0.feed(take);
         self.1.feed(take);
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.0.is_same(&other.0) && self.1.is_same(&other.1)
     }
 }
 
@@ -80,7 +105,16 @@ const K: usize = 256;
 impl DistinctSketch {
     /// Adds a text.
     pub fn add(&mut self, text: &str) {
-        let hash = fingerprint(text);
+        self.add_hash(fingerprint(text));
+    }
+
+    /// Adds a text by its [`fingerprint`].
+    pub(crate) fn add_hash(&mut self, hash: u64) {
+        let full = self.smallest.len() >= K;
+        if full && self.smallest.last().is_some_and(|largest| hash > *largest) {
+            self.overflowed = true;
+            return;
+        }
         let Err(at) = self.smallest.binary_search(&hash) else { return };
         if at < K {
             self.smallest.insert(at, hash);
@@ -120,25 +154,34 @@ impl DistinctSketch {
     }
 
     fn merge_sorted(&mut self, other: &[u64], overflowed: bool) {
-        if self.smallest.is_empty() {
-            self.smallest.extend_from_slice(other);
-        } else if !other.is_empty() {
-            let own = std::mem::take(&mut self.smallest);
-            let mut merged = vec![0; own.len() + other.len()];
-            let (mut at, mut and, mut length) = (0, 0, 0);
-            // Hashes are random: a branch on them would be guessed wrongly every other time.
-            while at < own.len() && and < other.len() {
-                let (hash, its) = (own[at], other[and]);
-                merged[length] = hash.min(its);
-                at += usize::from(hash <= its);
-                and += usize::from(its <= hash);
-                length += 1;
-            }
-            merged.truncate(length);
-            merged.extend_from_slice(&own[at..]);
-            merged.extend_from_slice(&other[and..]);
-            self.smallest = merged;
+        let mut other = other;
+        if let Some(largest) = self.smallest.last().filter(|_| self.smallest.len() >= K) {
+            // What is larger than all of `K` is counted, and not kept.
+            let kept = other.partition_point(|hash| hash <= largest);
+            self.overflowed |= kept < other.len();
+            other = &other[..kept];
         }
+        if other.len() > K {
+            self.overflowed = true;
+            other = &other[..K];
+        }
+        let merged = &mut self.smallest;
+        let (mut at, mut and) = (merged.len(), other.len());
+        merged.resize(at + and, 0);
+        let mut into = merged.len();
+        // From the back, in place. Hashes are random: a branch on them would be guessed wrongly every
+        // other time.
+        while at > 0 && and > 0 {
+            let (hash, its) = (merged[at - 1], other[and - 1]);
+            into -= 1;
+            merged[into] = hash.max(its);
+            at -= usize::from(hash >= its);
+            and -= usize::from(its >= hash);
+        }
+        into -= and;
+        merged[into..into + and].copy_from_slice(&other[..and]);
+        // What both have leaves a gap.
+        merged.drain(at..into);
         self.cut(overflowed);
     }
 

@@ -25,8 +25,13 @@ struct Page {
 impl FlipCounter {
     /// Adds the next operation on a page, oldest first.
     pub fn add(&mut self, page: &str, success: bool) {
+        self.add_known(fingerprint(page), success);
+    }
+
+    /// The same, with the [`fingerprint`](crate::fingerprint) of the page's URL.
+    pub fn add_known(&mut self, page: u64, success: bool) {
         let one = Page { first: success, last: success, pairs: 0, flips: 0 };
-        self.append(fingerprint(page), one);
+        self.append(page, one);
     }
 
     /// Adds what came later.

@@ -27,6 +27,11 @@ impl<const PER_MILLE: u16> LogHistogram<PER_MILLE> {
         self.add_count(Self::bin_of(duration), 1);
     }
 
+    /// Adds one duration by the number of its bin.
+    pub(crate) fn add_to_bin(&mut self, bin: i16) {
+        self.add_count(bin, 1);
+    }
+
     /// Adds one duration several times.
     pub(crate) fn add_times(&mut self, duration: Duration, count: u64) {
         self.add_count(Self::bin_of(duration), u32::try_from(count).unwrap_or(u32::MAX));

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod bins;
 mod bounded;
 mod calendar;
 mod clusters;
@@ -9,6 +10,7 @@ mod compare;
 mod course;
 mod discovery;
 mod distinct;
+mod facts;
 mod flips;
 mod histogram;
 mod mix;
@@ -31,6 +33,7 @@ pub use compare::{Compared, compare_quantile, compare_share};
 pub use course::{DurationCourse, Onset, Shift};
 pub use discovery::{adaptive_discovery_rates, discovery_rates};
 pub use distinct::{DistinctSketch, Fingerprint, fingerprint};
+pub use facts::{EventFacts, PageFacts};
 pub use flips::FlipCounter;
 pub use histogram::{CoarseHistogram, FineHistogram, LogHistogram};
 pub use mix::{MixEffect, MixGroup, mix_effect};

@@ -3,7 +3,7 @@
 use crate::bounded::Merge;
 use crate::summary::{add_depths, earliest};
 use crate::{
-    Bucket, ConfidenceSummary, ElementsSummary, ErrorSummary, Moments, SelectorSummary,
+    Bucket, ConfidenceSummary, ElementsSummary, ErrorSummary, EventFacts, Moments, SelectorSummary,
     StrategySummary,
 };
 use std::collections::BTreeMap;
@@ -36,7 +36,8 @@ impl RollupBuilder {
     /// Adds an event.
     pub fn add(&mut self, event: &Event) {
         let start = self.period.start_of(event.timestamp);
-        self.row(&event.selector, event.site(), start).add_off_timeline(event);
+        let facts = EventFacts::off_timeline(event);
+        self.row(&event.selector, event.site(), start).add_off_timeline(event, &facts);
     }
 
     /// Adds a rollup of the same or a shorter period. One of a longer period is counted where it

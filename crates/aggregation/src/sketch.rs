@@ -1,3 +1,5 @@
+use crate::bins::Bins;
+use crate::summary::earliest;
 use std::fmt;
 use std::time::Duration;
 use telemetry_models::rollup::DurationBins;
@@ -15,12 +17,11 @@ const RELATIVE_ERROR: f64 = 0.5 / SUB_BINS as f64;
 /// (log-linear bins, as in Tene's HdrHistogram), with a relative error of at most 0.4 % for any
 /// quantile. The bin of a duration follows from its bits and counts are integers: whatever the
 /// order and grouping of additions and merges, on whichever machine, the sketches are equal.
-/// Takes 16 bytes for each bin in use: 128 bins double the range. Durations above 2^64 ns (584
+/// Takes 16 to 64 bytes for each bin in use: 128 bins double the range. Durations above 2^64 ns (584
 /// years) count as that.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct DurationSketch {
-    /// Bin number and count, by bin number.
-    bins: Vec<(u16, u64)>,
+    bins: Bins,
     n: u64,
     sum_ns: u128,
     min_ns: Option<u64>,
@@ -41,11 +42,7 @@ impl DurationSketch {
     /// Adds one duration.
     pub fn add(&mut self, duration: Duration) {
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let bin = bin_of(ns);
-        match self.bins.binary_search_by_key(&bin, |(bin, _)| *bin) {
-            Ok(at) => self.bins[at].1 += 1,
-            Err(at) => self.bins.insert(at, (bin, 1)),
-        }
+        self.bins.add(bin_of(ns), 1);
         self.n += 1;
         self.extend(u128::from(ns), Some(ns), Some(ns));
     }
@@ -54,20 +51,20 @@ impl DurationSketch {
     pub fn merge(&mut self, other: &Self) {
         self.n += other.n;
         self.extend(other.sum_ns, other.min_ns, other.max_ns);
-        merge_bins(&mut self.bins, &other.bins);
+        self.bins.merge(&other.bins);
     }
 
     /// Adds what a rollup holds.
     pub(crate) fn merge_bins(&mut self, other: &DurationBins) {
         self.n += other.bins.iter().map(|(_, count)| count).sum::<u64>();
         self.extend(other.sum_ns, other.min_ns, other.max_ns);
-        merge_bins(&mut self.bins, &other.bins);
+        self.bins.merge_list(&other.bins);
     }
 
     /// As plain numbers.
     pub(crate) fn to_bins(&self) -> DurationBins {
         DurationBins {
-            bins: self.bins.clone(),
+            bins: self.bins.iter().collect(),
             sum_ns: self.sum_ns,
             min_ns: self.min_ns,
             max_ns: self.max_ns,
@@ -99,10 +96,10 @@ impl DurationSketch {
         }
         let rank = (q * (self.n.checked_sub(1)?) as f64) as u64;
         let mut seen = 0;
-        for (bin, count) in &self.bins {
+        for (bin, count) in self.bins.iter() {
             seen += count;
             if seen > rank {
-                let ns = middle_of(*bin).clamp(self.min_ns?, self.max_ns?);
+                let ns = middle_of(bin).clamp(self.min_ns?, self.max_ns?);
                 return Some(Duration::from_nanos(ns));
             }
         }
@@ -117,7 +114,7 @@ impl DurationSketch {
 
     /// The middle of each bin that holds something, and how many it holds, shortest first.
     pub fn bins(&self) -> impl Iterator<Item = (Duration, u64)> {
-        self.bins.iter().map(|(bin, count)| (Duration::from_nanos(middle_of(*bin)), *count))
+        self.bins.iter().map(|(bin, count)| (Duration::from_nanos(middle_of(bin)), count))
     }
 
     /// The shortest duration, exact.
@@ -132,7 +129,7 @@ impl DurationSketch {
 
     fn extend(&mut self, sum_ns: u128, min_ns: Option<u64>, max_ns: Option<u64>) {
         self.sum_ns = self.sum_ns.saturating_add(sum_ns);
-        self.min_ns = self.min_ns.into_iter().chain(min_ns).min();
+        self.min_ns = earliest(self.min_ns, min_ns);
         self.max_ns = self.max_ns.max(max_ns);
     }
 }
@@ -165,31 +162,6 @@ fn middle_of(bin: u16) -> u64 {
     let shift = (bin / SUB_BINS - 1).min(63 - u64::from(SUB_BITS));
     let lowest = (SUB_BINS + bin % SUB_BINS) << shift;
     lowest + (1 << shift >> 1)
-}
-
-/// Merges two lists that ascend by bin. Without branches that depend on the bins: which list is next
-/// is as good as random, and a processor that guesses it wrongly loses more than the work takes.
-fn merge_bins(into: &mut Vec<(u16, u64)>, other: &[(u16, u64)]) {
-    if into.is_empty() || other.is_empty() {
-        into.extend_from_slice(other);
-        return;
-    }
-    let own = std::mem::take(into);
-    let mut merged = vec![(0, 0); own.len() + other.len()];
-    let (mut at, mut and, mut length) = (0, 0, 0);
-    while at < own.len() && and < other.len() {
-        let ((bin, count), (other_bin, other_count)) = (own[at], other[and]);
-        let (mine, its) = (bin <= other_bin, other_bin <= bin);
-        let sum = count * u64::from(mine) + other_count * u64::from(its);
-        merged[length] = (bin.min(other_bin), sum);
-        at += usize::from(mine);
-        and += usize::from(its);
-        length += 1;
-    }
-    merged.truncate(length);
-    merged.extend_from_slice(&own[at..]);
-    merged.extend_from_slice(&other[and..]);
-    *into = merged;
 }
 
 /// Each bin's middle and count.

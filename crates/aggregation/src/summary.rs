@@ -1,5 +1,5 @@
 use crate::bounded::{BoundedMap, Merge};
-use crate::{DistinctSketch, DurationSketch, Moments, Timeline};
+use crate::{DistinctSketch, DurationSketch, EventFacts, Moments, Timeline};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use telemetry_models::rollup::RollupFigures;
@@ -117,27 +117,41 @@ impl SelectorSummary {
 
     /// Adds an event.
     pub fn add(&mut self, event: &Event) {
-        self.add_off_timeline(event);
-        self.timeline.add(event);
+        self.add_known(event, &EventFacts::of(event));
+    }
+
+    /// [`add`](Self::add), with what was worked out of the event before.
+    pub fn add_known(&mut self, event: &Event, facts: &EventFacts) {
+        self.add_off_timeline(event, facts);
+        self.timeline.add_known(event, facts);
     }
 
     /// Adds an event to everything but the timeline.
-    pub(crate) fn add_off_timeline(&mut self, event: &Event) {
-        self.add_untimed(event);
+    pub(crate) fn add_off_timeline(&mut self, event: &Event, facts: &EventFacts) {
+        self.add_untimed_known(event, facts);
         self.first = earliest(self.first, Some(event.timestamp));
         self.last = self.last.max(Some(event.timestamp));
-        if event.outcome.is_success() {
-            let this = Some((event.timestamp, event.id.clone()));
-            self.last_success = self.last_success.take().max(this);
+        if event.outcome.is_success()
+            && self
+                .last_success
+                .as_ref()
+                .is_none_or(|(at, id)| (*at, id) < (event.timestamp, &event.id))
+        {
+            self.last_success = Some((event.timestamp, event.id.clone()));
         }
     }
 
     /// Adds an event whose timestamp is not to be believed: it counts, but it is on no timeline and
     /// neither first nor last.
     pub fn add_untimed(&mut self, event: &Event) {
+        self.add_untimed_known(event, &EventFacts::of(event));
+    }
+
+    /// [`add_untimed`](Self::add_untimed), with what was worked out of the event before.
+    pub fn add_untimed_known(&mut self, event: &Event, facts: &EventFacts) {
         *self.outcomes.entry(event.outcome).or_default() += 1;
         if event.outcome.is_verdict()
-            && let Some(confidence) = event.confidence()
+            && let Some(confidence) = facts.confidence
         {
             self.confidence.add(confidence);
         }
@@ -145,25 +159,23 @@ impl SelectorSummary {
             if let Some(duration) = event.duration() {
                 self.durations.add(duration);
             }
-            if let Some(depth) = event.fallback_depth() {
+            if let Some(depth) = facts.depth {
                 self.fallback_depths[at_depth(depth)] += 1;
             }
             if let Some(elements) = event.elements_found() {
                 self.elements.add(elements);
             }
         }
-        let depth = event.fallback_depth().map(at_depth);
+        let depth = facts.depth.map(at_depth);
         for attempt in &event.attempts {
             let key = (attempt.kind.clone(), attempt.text.clone());
             self.strategies.update(&key, |strategy| strategy.add(attempt, depth));
         }
-        if let Some(page) = &event.page {
-            if let Some(url) = &page.url {
-                self.urls.add(url);
-            }
-            if let Some(template) = &page.url_template {
-                self.url_templates.add(template);
-            }
+        if let Some(url) = facts.page.url {
+            self.urls.add_hash(url);
+        }
+        if let Some(template) = facts.page.template {
+            self.url_templates.add_hash(template);
         }
         if let Some(error) = &event.error {
             let key = (Arc::clone(&error.kind), error.message.as_deref().map(group_of_message));

@@ -1,4 +1,4 @@
-use crate::CoarseHistogram;
+use crate::{CoarseHistogram, EventFacts};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use telemetry_models::{Event, Outcome, Timestamp};
@@ -103,11 +103,11 @@ impl Bucket {
         self.verdicts - self.successes
     }
 
-    fn add(&mut self, event: &Event) {
+    fn add(&mut self, event: &Event, facts: &EventFacts) {
         self.operations += 1;
         if event.outcome.is_verdict() {
             self.verdicts += 1;
-            if let Some(confidence) = event.confidence() {
+            if let Some(confidence) = facts.confidence {
                 self.confidence.add(confidence.millionths());
             }
         }
@@ -115,12 +115,12 @@ impl Bucket {
             return;
         }
         self.successes += 1;
-        if let Some(depth) = event.fallback_depth() {
+        if let Some(depth) = facts.depth {
             self.depths += 1;
             self.fallbacks += u64::from(depth > 0);
         }
-        if let Some(duration) = event.duration() {
-            self.durations.add(duration);
+        if let Some(bin) = facts.coarse_bin {
+            self.durations.add_to_bin(bin);
         }
     }
 }
@@ -131,9 +131,17 @@ impl Timeline {
 
     /// Adds an event at its timestamp.
     pub fn add(&mut self, event: &Event) {
+        self.add_known(event, &EventFacts::of(event));
+    }
+
+    pub(crate) fn add_known(&mut self, event: &Event, facts: &EventFacts) {
         let second = event.timestamp.as_nanos().div_euclid(NANOS_PER_SECOND);
+        // A bucket that is there needs no room.
+        if let Some(bucket) = self.buckets.get_mut(&(second >> self.doublings)) {
+            return bucket.add(event, facts);
+        }
         self.make_room(second >> self.doublings);
-        self.buckets.entry(second >> self.doublings).or_default().add(event);
+        self.buckets.entry(second >> self.doublings).or_default().add(event, facts);
     }
 
     /// Adds what happened within a stretch of time, as if it had all been at its beginning.

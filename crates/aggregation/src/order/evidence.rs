@@ -1,5 +1,6 @@
-use crate::StrategyKey;
 use crate::distinct::fingerprint;
+use crate::{PageFacts, StrategyKey};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use telemetry_models::{AttemptOutcome, Event};
 
@@ -27,7 +28,7 @@ pub struct OrderEvidence {
 }
 
 /// Operations that went alike. Strategies are bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) part: Part,
     /// Clusters are dealt to groups, so that chance can be told.
@@ -40,6 +41,27 @@ pub(super) struct Cell {
     pub(super) matched: u16,
     /// Whose match is not the element that was used.
     pub(super) wrong: u16,
+}
+
+impl Cell {
+    /// All fields as one number, which orders them as they are listed.
+    fn packed(&self) -> u128 {
+        let masks = [self.tried, self.known, self.matched, self.wrong];
+        let start = u128::from(self.part as u8) << 8 | u128::from(self.group);
+        masks.into_iter().fold(start, |packed, mask| packed << 16 | u128::from(mask))
+    }
+}
+
+impl Ord for Cell {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.packed().cmp(&other.packed())
+    }
+}
+
+impl PartialOrd for Cell {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +88,11 @@ impl OrderEvidence {
     /// Adds an operation. Those that did not test the selector, or whose attempts are not known,
     /// say nothing.
     pub fn add(&mut self, event: &Event, part: Part) {
+        self.add_known(event, part, event.page.as_deref().map(PageFacts::of).unwrap_or_default());
+    }
+
+    /// The same, with what is known of the event's page.
+    pub fn add_known(&mut self, event: &Event, part: Part, page: PageFacts) {
         if !event.outcome.is_verdict() || event.attempts.is_empty() {
             return;
         }
@@ -80,9 +107,9 @@ impl OrderEvidence {
             self.ignored += 1;
             return;
         }
-        let page = event.page.as_ref().and_then(|page| page.url.as_deref()).unwrap_or("");
         let hour = event.timestamp.as_nanos().div_euclid(3_600_000_000_000);
-        let cluster = fingerprint(page) ^ (hour as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let page = page.url.unwrap_or_else(|| fingerprint(""));
+        let cluster = page ^ (hour as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut cell = Cell {
             part,
             group: (cluster % Self::GROUPS as u64) as u8,
@@ -135,7 +162,7 @@ impl OrderEvidence {
         }
         let tally = self.cells.entry(cell).or_default();
         tally.n += 1;
-        tally.weight += 1_000_000_000_000 / u128::from(probability.max(1));
+        tally.weight += u128::from(1_000_000_000_000 / u64::from(probability.max(1)));
     }
 
     /// The strategies, numbered by their first appearance.
