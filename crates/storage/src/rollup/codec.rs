@@ -196,19 +196,21 @@ impl Writer {
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     texts: Vec<Arc<str>>,
-    kinds: HashMap<u64, StrategyKind>,
+    /// By position in `texts`, for those that are used so.
+    kinds: Vec<Option<StrategyKind>>,
     pub(super) rows: u64,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let mut reader = Self { bytes, texts: Vec::new(), kinds: HashMap::new(), rows: 0 };
+        let mut reader = Self { bytes, texts: Vec::new(), kinds: Vec::new(), rows: 0 };
         reader.rows = reader.number()?;
         reader.texts = reader.list(|r| {
             let length = usize::try_from(r.number()?).map_err(|_| SHORT)?;
             let text = std::str::from_utf8(r.take(length)?).map_err(|_| "a text is not UTF-8")?;
             Ok(Arc::from(text))
         })?;
+        reader.kinds = vec![None; reader.texts.len()];
         Ok(reader)
     }
 
@@ -380,14 +382,10 @@ impl<'a> Reader<'a> {
 
     fn strategy(&mut self) -> Result<StrategyFigures, Fault> {
         let kind = self.maybe(|r| {
-            let place = r.number()?;
-            if let Some(kind) = r.kinds.get(&place) {
-                return Ok(kind.clone());
-            }
-            let at = usize::try_from(place).map_err(|_| OUT_OF_RANGE)?;
-            let kind = StrategyKind::new(r.texts.get(at).ok_or(OUT_OF_RANGE)?);
-            r.kinds.insert(place, kind.clone());
-            Ok(kind)
+            let place = usize::try_from(r.number()?).map_err(|_| OUT_OF_RANGE)?;
+            let text = r.texts.get(place).ok_or(OUT_OF_RANGE)?;
+            let kind = r.kinds.get_mut(place).ok_or(OUT_OF_RANGE)?;
+            Ok(kind.get_or_insert_with(|| StrategyKind::new(text)).clone())
         })?;
         Ok(StrategyFigures {
             kind,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::vec;
 use telemetry_interfaces::{Error, Result, RollupQuery};
 use telemetry_models::rollup::{Rollup, RollupPeriod};
 
@@ -156,25 +157,15 @@ impl RollupFile {
     }
 
     /// Reads the blocks that may hold what a query asks for.
-    pub(super) fn rows(
-        self,
-        query: &RollupQuery,
-    ) -> impl Iterator<Item = Result<Rollup>> + Send + use<> {
-        let query = query.clone();
-        let wanted: Vec<u64> = self
-            .blocks
-            .iter()
-            .filter(|it| may_hold(&query, &it.first, &it.last))
-            .map(|it| it.offset)
-            .collect();
-        wanted.into_iter().flat_map(move |offset| {
-            let (rows, fault) = match self.block(offset) {
-                Ok(rows) => (rows, None),
-                Err(error) => (Vec::new(), Some(Err(error))),
-            };
-            let query = query.clone();
-            rows.into_iter().filter(move |row| query.matches(row)).map(Ok).chain(fault)
-        })
+    pub(super) fn rows(self, query: &RollupQuery) -> Rows {
+        let may_hold = |it: &&BlockPlace| may_hold(query, &it.first, &it.last);
+        let wanted: Vec<u64> = self.blocks.iter().filter(may_hold).map(|it| it.offset).collect();
+        Rows {
+            query: query.clone(),
+            file: self,
+            wanted: wanted.into_iter(),
+            block: Vec::new().into_iter(),
+        }
     }
 
     fn block(&self, offset: u64) -> Result<Vec<Rollup>> {
@@ -183,11 +174,41 @@ impl RollupFile {
             .map_err(|error| fault::io("read the rollups", self.name.as_ref(), error))?;
         let (raw, _) = read.map_err(damaged)?;
         let mut reader = Reader::new(&raw).map_err(damaged)?;
-        let mut rows = Vec::new();
+        // A row takes a byte at least.
+        let mut rows =
+            Vec::with_capacity((reader.rows as usize).min(raw.len() / size_of::<Rollup>()));
         for _ in 0..reader.rows {
             rows.push(reader.row(self.period).map_err(damaged)?);
         }
         if reader.is_empty() { Ok(rows) } else { Err(damaged("a block holds more than its rows")) }
+    }
+}
+
+/// The rollups of a file that meet a query. Of a damaged block the error is given in place of all that
+/// it holds.
+pub(super) struct Rows {
+    file: RollupFile,
+    query: RollupQuery,
+    wanted: vec::IntoIter<u64>,
+    block: vec::IntoIter<Rollup>,
+}
+
+impl Iterator for Rows {
+    type Item = Result<Rollup>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(row) = self.block.next() {
+                if self.query.matches(&row) {
+                    return Some(Ok(row));
+                }
+                continue;
+            }
+            match self.file.block(self.wanted.next()?) {
+                Ok(rows) => self.block = rows.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 
