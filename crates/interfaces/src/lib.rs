@@ -54,7 +54,8 @@ pub use rollup::{RollUpReport, RollupAnswer, RollupIter, RollupQuery, RollupStor
 pub use sink::{EventSink, NoopSink};
 pub use state::{StateChange, StateStore};
 pub use store::{
-    Ack, Capabilities, DayStats, Durability, EventIter, EventStore, StoreStats, TierStats,
+    Ack, Capabilities, DayStats, Divided, Durability, EventIter, EventStore, PartOf, StoreStats,
+    TierStats,
 };
 pub use versions::{DefinitionVersions, MemoryVersions};
 

@@ -1,5 +1,6 @@
 use crate::{Damage, Health, Ledger, Query, Recovery, Result, RollupStore};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use telemetry_models::{Event, Timestamp};
 
 /// What an acknowledgement is worth.
@@ -32,6 +33,18 @@ pub struct Capabilities {
 
 /// A stream of answers. Damage shows as an error item; what follows it is still delivered.
 pub type EventIter<'a> = Box<dyn Iterator<Item = Result<Event>> + Send + 'a>;
+
+/// An answer in parts, all of one moment: each selector's events are in one of them, in the query's
+/// order. Each damage is told in one part.
+pub struct Divided<'a> {
+    /// The parts; at least one.
+    pub parts: Vec<EventIter<'a>>,
+    /// Which of them has the events of a selector of this name, if there are any.
+    pub part_of: PartOf,
+}
+
+/// The number of a part, by a selector's name.
+pub type PartOf = Arc<dyn Fn(&str) -> usize + Send + Sync>;
 
 /// Keeps events.
 ///
@@ -75,6 +88,18 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// When the store cannot be read at all.
     fn query(&self, query: &Query) -> Result<EventIter<'_>>;
+
+    /// The answer to a query in at most so many parts, for as many threads.
+    ///
+    /// A store that would have to read everything for each part gives one; so does any where it is
+    /// not worth the threads, or when the query has a limit or a continuation.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    fn query_parts(&self, query: &Query, parts: usize) -> Result<Divided<'_>> {
+        let _ = parts;
+        Ok(Divided { parts: vec![self.query(query)?], part_of: Arc::new(|_| 0) })
+    }
 
     /// How much it holds.
     ///

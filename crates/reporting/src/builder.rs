@@ -8,8 +8,8 @@ use crate::quality::data_quality;
 use crate::recommend;
 use crate::rows::{quantiles, rate, selector_row, series, site_name};
 use crate::sections::{self, days::days, usage::usage};
-use crate::shared;
 use crate::text::{millis, percent};
+use crate::threads;
 use crate::verdict::verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use telemetry_aggregation::{Calendar, DurationSketch, SelectorSummary, Timeline};
@@ -22,9 +22,6 @@ use telemetry_models::{Alert, AlertState, OutcomeClass, SelectorName, Timestamp}
 
 /// Events between two calls of the progress function.
 const PROGRESS_EVERY: u64 = 4_096;
-
-/// Events that are read before a second thread helps.
-const SERIAL: usize = 100_000;
 
 /// What a report is to cover.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +51,8 @@ pub struct Baseline {
     pub words: String,
 }
 
-/// Makes reports: one pass over the events, with memory bounded by the number of selectors.
+/// Makes reports: one pass over the events, with memory bounded by the number of selectors, in two
+/// threads where the store can divide its answer.
 #[derive(Clone, Debug)]
 pub struct ReportBuilder {
     config: ReportingConfig,
@@ -138,24 +136,20 @@ impl ReportBuilder {
     ) -> Result<()> {
         let query = Query { order: Order::OldestFirst, limit: None, ..query.clone() };
         let before = collected.quality.events;
-        let (now, max_rows) = (now, self.config.max_tracked);
-        let mut events = store.query(&query)?;
-        // Few events are not worth a thread.
-        let mut read = 0;
-        for item in events.by_ref().take(SERIAL) {
-            read += 1;
-            match item {
-                Ok(event) => collected.take(&event, now, max_rows),
-                Err(error) => collected.damaged(&error),
+        let max_rows = self.config.max_tracked;
+        let mut divided = store.query_parts(&query, threads::THREADS)?;
+        if divided.parts.len() > 1 {
+            threads::read(divided, now, max_rows, collected, &mut |read| progress(before + read));
+        } else if let Some(events) = divided.parts.pop() {
+            for (read, item) in (1..).zip(events) {
+                match item {
+                    Ok(event) => collected.take(&event, now, max_rows),
+                    Err(error) => collected.damaged(&error),
+                }
+                if read % PROGRESS_EVERY == 0 {
+                    progress(before + read);
+                }
             }
-            if read % PROGRESS_EVERY == 0 {
-                progress(before + read);
-            }
-        }
-        if read == SERIAL as u64 {
-            shared::read(events, now, max_rows, collected, &mut |more| {
-                progress(before + read + more)
-            });
         }
         progress(collected.quality.events);
         Ok(())

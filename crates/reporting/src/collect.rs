@@ -1,5 +1,7 @@
 //! The one pass over the events.
 
+use crate::contexts::Contexts;
+use crate::pages::{KnownPage, Pages};
 use crate::recommend::Evidence;
 use crate::streams::Streams;
 use crate::tally::Tally;
@@ -7,11 +9,12 @@ use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use telemetry_aggregation::{
-    Calendar, ClusteredSample, DistinctSketch, DurationCourse, FlipCounter, Part, SelectorSummary,
+    Calendar, ClusteredSample, DistinctSketch, DurationCourse, EventFacts, FlipCounter, Part,
+    SelectorSummary,
 };
 use telemetry_interfaces::Error;
 use telemetry_models::{
-    Event, EventId, Outcome, OutcomeClass, SelectorName, StrategyKind, Timestamp,
+    Event, EventId, Outcome, OutcomeClass, PageContext, SelectorName, StrategyKind, Timestamp,
 };
 
 /// Events kept as examples of one kind.
@@ -25,8 +28,6 @@ const FIELDS: [&str; 6] = [
     "engine",
     "run_id",
 ];
-/// Viewports whose texts are kept.
-const MAX_VIEWPORTS: usize = 1_024;
 const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
 /// Damaged places of which the message is kept.
 const DAMAGE_MESSAGES: usize = 10;
@@ -42,15 +43,10 @@ pub(crate) struct Collected {
     pub(crate) index: HashMap<SelectorName, Vec<(Box<str>, usize)>, RandomState>,
     pub(crate) untracked: SelectorSummary,
     pub(crate) sessions: DistinctSketch,
-    /// The session of the event before: its text need not be hashed again.
-    pub(crate) session: Option<telemetry_models::SessionId>,
+    pub(crate) pages: Pages,
     pub(crate) engines: Tally<64>,
-    pub(crate) url_templates: Tally<256>,
+    pub(crate) contexts: Contexts,
     pub(crate) operation_kinds: BTreeMap<&'static str, u64>,
-    pub(crate) agents: Tally<64>,
-    pub(crate) viewports: Tally<64>,
-    /// The texts of viewports, which events have as numbers.
-    pub(crate) viewport_texts: BTreeMap<(u32, u32), Arc<str>>,
     /// Operations by hour of the UTC day.
     pub(crate) hours: [u64; 24],
     pub(crate) calendar: Calendar,
@@ -129,7 +125,7 @@ impl Collected {
 
     /// Takes the next event; events come oldest first.
     pub(crate) fn take(&mut self, event: &Event, now: Timestamp, max_rows: usize) {
-        self.streams.add(event);
+        self.streams.add_event(event);
         self.add(event, now, max_rows);
     }
 
@@ -139,47 +135,25 @@ impl Collected {
         let future = event.is_from_the_future(now);
         self.quality.future += u64::from(future);
         if let Some(engine) = &event.engine {
-            self.engines.add(engine);
+            self.engines.add(engine, 1);
         }
-        if let Some(page) = &event.page {
-            if let Some(session) = &page.session
-                && self.session.as_ref() != Some(session)
-            {
-                self.sessions.add(session.as_str());
-                self.session = Some(session.clone());
-            }
-            if let Some(template) = &page.url_template {
-                self.url_templates.add(template);
-            }
-            if let Some(agent) = &page.user_agent {
-                self.agents.add(agent);
-            }
-            if let Some(size) = page.viewport {
-                let text = self
-                    .viewport_texts
-                    .entry((size.width, size.height))
-                    .or_insert_with(|| format!("{} × {}", size.width, size.height).into());
-                self.viewports.add(text);
-                if self.viewport_texts.len() > MAX_VIEWPORTS {
-                    self.viewport_texts.clear();
-                }
-            }
-        }
+        let page = self.page(event);
+        let facts = EventFacts::on_page(event, page.facts);
         if !future {
             let hour = event.timestamp.as_nanos().div_euclid(NANOS_PER_HOUR).rem_euclid(24);
             self.hours[hour as usize] += 1;
-            self.calendar.add(event);
+            self.calendar.add_known(event, &facts);
         }
         *self.operation_kinds.entry(event.operation.as_str()).or_default() += 1;
         let compared = self.compared;
         let part =
             self.split.map(|split| if event.timestamp < split { Part::Fit } else { Part::Select });
         let late = self.middle.is_some_and(|middle| event.timestamp >= middle);
-        match self.row(event, max_rows) {
+        match self.row_of(&event.selector, page.site(event.page.as_ref()), max_rows) {
             Some(row) => {
-                row.add(event, future);
+                row.add(event, &facts, future);
                 if let (Some(part), false) = (part, future) {
-                    row.evidence.get_or_insert_default().add(event, part);
+                    row.evidence.get_or_insert_default().add(event, part, page);
                 }
                 if compared && !future {
                     row.halves.get_or_insert_default()[usize::from(late)].add(event);
@@ -188,9 +162,21 @@ impl Collected {
             }
             None => {
                 self.quality.untracked += 1;
-                add_to(&mut self.untracked, event, future);
+                add_to(&mut self.untracked, event, &facts, future);
             }
         }
+    }
+
+    /// Takes note of the page an event is on.
+    fn page(&mut self, event: &Event) -> KnownPage {
+        let Some(page) = &event.page else { return KnownPage::default() };
+        let Self { pages, sessions, contexts, .. } = self;
+        let come = |page: &PageContext| {
+            if let Some(session) = &page.session {
+                sessions.add(session.as_str());
+            }
+        };
+        pages.add(page, come, |page, events| contexts.add(page, events))
     }
 
     /// The earliest and latest timestamp of what is followed.
@@ -198,10 +184,6 @@ impl Collected {
         let rows = || self.rows.values().flat_map(|sites| sites.values());
         let first = rows().filter_map(|row| row.summary.first).min()?;
         Some((first, rows().filter_map(|row| row.summary.last).max()?))
-    }
-
-    fn row(&mut self, event: &Event, max_rows: usize) -> Option<&mut Row> {
-        self.row_of(&event.selector, event.site().unwrap_or_default(), max_rows)
     }
 
     pub(crate) fn row_of(
@@ -238,14 +220,16 @@ impl Collected {
                 }
             }
         }
-        for tally in [&mut self.engines, &mut self.agents, &mut self.viewports] {
-            tally.settle();
-        }
-        self.url_templates.settle();
+        self.settle_counts();
     }
 
-    /// Parts with the rows of some selectors: what comes of them goes there from now on. The limit of
-    /// rows then holds for each of the two.
+    fn settle_counts(&mut self) {
+        self.pages.settle(|page, events| self.contexts.add(page, events));
+        self.engines.settle();
+        self.contexts.settle();
+    }
+
+    /// Parts with the rows of some selectors: what comes of them goes there from now on.
     pub(crate) fn part(&mut self, of: impl Fn(&SelectorName) -> bool) -> Self {
         let mut other = Self {
             compared: self.compared,
@@ -269,6 +253,7 @@ impl Collected {
 
     /// Adds what another collected of other selectors, from the same query.
     pub(crate) fn join(&mut self, mut other: Self) {
+        other.settle_counts();
         let mut hot: Vec<Option<Row>> = other.hot.drain(..).map(Some).collect();
         for (selector, sites) in std::mem::take(&mut other.index) {
             for (site, at) in sites {
@@ -281,9 +266,7 @@ impl Collected {
         self.untracked.merge(&other.untracked);
         self.sessions.merge(&other.sessions);
         self.engines.merge(&mut other.engines);
-        self.url_templates.merge(&mut other.url_templates);
-        self.agents.merge(&mut other.agents);
-        self.viewports.merge(&mut other.viewports);
+        self.contexts.merge(&mut other.contexts);
         for (kind, count) in other.operation_kinds {
             *self.operation_kinds.entry(kind).or_default() += count;
         }
@@ -295,15 +278,46 @@ impl Collected {
     }
 }
 
+impl Collected {
+    /// Follows at most so many rows: those whose events came first, as if no more had ever been
+    /// begun. The others are told of in the totals.
+    pub(crate) fn keep_first(&mut self, max_rows: usize) {
+        let excess = self.hot.len().saturating_sub(max_rows);
+        if excess == 0 {
+            return;
+        }
+        let mut places: Vec<(Timestamp, SelectorName, Box<str>, usize)> = Vec::new();
+        for (selector, sites) in &self.index {
+            for (site, at) in sites {
+                let first = self.hot[*at].summary.first.unwrap_or(Timestamp::MAX);
+                places.push((first, selector.clone(), site.clone(), *at));
+            }
+        }
+        places.sort();
+        let mut hot: Vec<Option<Row>> =
+            std::mem::take(&mut self.hot).into_iter().map(Some).collect();
+        self.index.clear();
+        for (place, (_, selector, site, at)) in places.into_iter().enumerate() {
+            let Some(row) = hot[at].take() else { continue };
+            if place < max_rows {
+                self.index.entry(selector).or_default().push((site, self.hot.len()));
+                self.hot.push(row);
+            } else {
+                self.quality.untracked += row.summary.operations();
+                self.untracked.merge(&row.summary);
+            }
+        }
+    }
+}
+
 impl Row {
-    fn add(&mut self, event: &Event, future: bool) {
-        add_to(&mut self.summary, event, future);
+    fn add(&mut self, event: &Event, facts: &EventFacts, future: bool) {
+        add_to(&mut self.summary, event, facts, future);
         if !future {
             self.course.add(event);
-            self.calendar.add(event);
-            let url = event.page.as_ref().and_then(|page| page.url.as_deref());
-            if let (Some(url), true) = (url, event.outcome.is_verdict()) {
-                self.flips.add(url, event.outcome.is_success());
+            self.calendar.add_known(event, facts);
+            if let (Some(url), true) = (facts.page.url, event.outcome.is_verdict()) {
+                self.flips.add_known(url, event.outcome.is_success());
             }
         }
     }
@@ -401,11 +415,11 @@ impl Quality {
     }
 }
 
-fn add_to(summary: &mut SelectorSummary, event: &Event, future: bool) {
+fn add_to(summary: &mut SelectorSummary, event: &Event, facts: &EventFacts, future: bool) {
     if future {
-        summary.add_untimed(event);
+        summary.add_untimed_known(event, facts);
     } else {
-        summary.add(event);
+        summary.add_known(event, facts);
     }
 }
 

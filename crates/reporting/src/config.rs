@@ -14,7 +14,8 @@ pub struct ReportingConfig {
     /// Most sites listed, 1 to 10,000.
     pub max_sites: usize,
     /// Most selectors (per site) that are followed one by one, 1 to 1,000,000; events of others
-    /// count in the totals only. Each takes 10 to 200 KiB while a report is made.
+    /// count in the totals only. Each takes 10 to 200 KiB while a report is made; two threads follow
+    /// as many each until they have read all.
     pub max_tracked: usize,
     /// Fewest operations on each side of a comparison, and behind any judgement; 2 to 1,000,000.
     pub min_samples: u64,

@@ -21,6 +21,15 @@ pub(crate) struct Streams {
     pub(crate) duplicates: u64,
 }
 
+/// An event's place in its stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) at: Timestamp,
+    pub(crate) sequence: u64,
+    /// Number of the stream, as whoever made it counts.
+    pub(crate) stream: u32,
+}
+
 #[derive(Debug)]
 struct Stream {
     run: RunId,
@@ -34,12 +43,22 @@ struct Stream {
 
 impl Streams {
     /// Takes the next event; events come oldest first.
-    pub(crate) fn add(&mut self, event: &Event) {
-        let (Some(run), Some(producer), Some(sequence)) =
+    pub(crate) fn add_event(&mut self, event: &Event) {
+        if let (Some(run), Some(producer), Some(sequence)) =
             (&event.run, &event.producer, event.sequence)
-        else {
-            return;
-        };
+        {
+            self.add(run, producer, sequence, event.timestamp);
+        }
+    }
+
+    /// Takes the next event by what its recorder said of it.
+    pub(crate) fn add(
+        &mut self,
+        run: &RunId,
+        producer: &ProducerId,
+        sequence: u64,
+        time: Timestamp,
+    ) {
         let Some(at) = self.find(run, producer) else { return };
         let stream = &mut self.streams[at];
         if !stream.followed {
@@ -48,10 +67,10 @@ impl Streams {
         self.sequenced += 1;
         match stream.highest {
             Some((highest, seen)) if sequence < highest => {
-                let passed = event.timestamp.saturating_sub(SLACK);
+                let passed = time.saturating_sub(SLACK);
                 stream.disordered |= passed > seen;
             }
-            _ => stream.highest = Some((sequence, event.timestamp)),
+            _ => stream.highest = Some((sequence, time)),
         }
         if !insert(&mut stream.read, sequence) {
             self.duplicates += 1;

@@ -19,13 +19,13 @@ impl<const N: usize> Default for Tally<N> {
 }
 
 impl<const N: usize> Tally<N> {
-    pub(crate) fn add(&mut self, text: &Arc<str>) {
+    pub(crate) fn add(&mut self, text: &Arc<str>, times: u64) {
         let address = text.as_ptr() as usize;
         let slot = &mut self.recent[(address >> 4) % SLOTS];
         match slot {
-            Some((known, count)) if Arc::ptr_eq(known, text) => *count += 1,
+            Some((known, count)) if Arc::ptr_eq(known, text) => *count += times,
             _ => {
-                if let Some((known, count)) = slot.replace((Arc::clone(text), 1)) {
+                if let Some((known, count)) = slot.replace((Arc::clone(text), times)) {
                     self.counts.update(&known, |own| *own += count);
                 }
             }

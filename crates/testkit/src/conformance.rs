@@ -36,6 +36,7 @@ pub fn event_store(make: &dyn Fn() -> Harness) {
     continuation(&make());
     parts(&make());
     any_order(&make());
+    divided(&make());
     duplicates(&make());
     ledgers(&make());
     statistics(&make());
@@ -247,6 +248,38 @@ fn any_order(harness: &Harness) {
         let some = ok(store.query(&Query { limit: Some(7), ..any })).map(ok).count();
         assert_eq!(some, 7.min(sorted(&condition).len()));
     }
+}
+
+/// In however many parts: each selector's events in one of them, in order, and none missing.
+fn divided(harness: &Harness) {
+    let store = (harness.open)();
+    for batch in events(500).chunks(90) {
+        ok(store.append(batch));
+    }
+    for most in 1..4 {
+        check_parts(&*store, &Query::all(), most);
+        check_parts(&*store, &Query { limit: Some(9), ..Query::all() }, most);
+        check_parts(&*store, &Query { order: Order::NewestFirst, ..Query::all() }, most);
+    }
+}
+
+/// Holds the answer in parts against the answer as one; gives the number of parts.
+///
+/// # Panics
+/// When they differ.
+pub fn check_parts(store: &dyn EventStore, query: &Query, most: usize) -> usize {
+    let divided = ok(store.query_parts(query, most));
+    let count = divided.parts.len();
+    assert!((1..=most).contains(&count), "{count} parts of {most}");
+    let mut whole: Vec<Vec<Event>> = vec![Vec::new(); count];
+    for event in ok(store.query(query)).map(ok) {
+        whole[(divided.part_of)(event.selector.as_str())].push(event);
+    }
+    for (at, part) in divided.parts.into_iter().enumerate() {
+        let part: Vec<Event> = part.map(ok).collect();
+        assert!(part == whole[at], "part {at} of {query:?}");
+    }
+    count
 }
 
 /// The same run, producer and sequence is stored once; without all three always.

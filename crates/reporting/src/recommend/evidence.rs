@@ -1,7 +1,8 @@
+use crate::pages::KnownPage;
 use std::collections::VecDeque;
 use std::time::Duration;
 use telemetry_aggregation::{DurationSketch, Fingerprint, OrderEvidence, Part};
-use telemetry_models::{Event, EventId, Outcome, OutcomeClass, Timestamp};
+use telemetry_models::{Event, EventId, Outcome, OutcomeClass, PageContext, Timestamp};
 
 /// Pages whose latest operation is remembered.
 const VISITS: usize = 4;
@@ -64,23 +65,27 @@ pub(crate) struct Version {
     pub(super) squares: f64,
 }
 
-struct Place<'a>(&'a Event);
+struct Visited<'a>(&'a PageContext);
 
-impl Fingerprint for Place<'_> {
+impl Fingerprint for Visited<'_> {
     fn feed(&self, take: &mut dyn FnMut(&[u8])) {
-        if let Some(page) = &self.0.page {
-            page.session.as_ref().map_or("", |it| it.as_str()).feed(take);
-            page.url.as_deref().unwrap_or("").feed(take);
-            take(&page.entered_at.map_or(0, |it| it.as_nanos()).to_le_bytes());
-        }
+        let page = self.0;
+        page.session.as_ref().map_or("", |it| it.as_str()).feed(take);
+        page.url.as_deref().unwrap_or("").feed(take);
+        take(&page.entered_at.map_or(0, |it| it.as_nanos()).to_le_bytes());
     }
+}
+
+/// Tells one stay on a page from another.
+pub(crate) fn visited(page: &PageContext) -> u64 {
+    telemetry_aggregation::fingerprint(&Visited(page))
 }
 
 impl Evidence {
     /// Takes the next event; events come oldest first.
-    pub(crate) fn add(&mut self, event: &Event, part: Part) {
+    pub(crate) fn add(&mut self, event: &Event, part: Part, page: KnownPage) {
         self.version(event);
-        self.order.add(event, part);
+        self.order.add_known(event, part, page.facts);
         let duration = event.duration();
         if event.outcome.is_verdict() {
             self.time_ns += duration.map_or(0, |it| it.as_nanos());
@@ -107,7 +112,7 @@ impl Evidence {
             counts.1 += 1;
         }
         if event.outcome.is_success() {
-            self.visit(event);
+            self.visit(event, page.visit);
         }
     }
 
@@ -116,12 +121,11 @@ impl Evidence {
         self.time_ns as f64 / 1e6
     }
 
-    fn visit(&mut self, event: &Event) {
+    fn visit(&mut self, event: &Event, page: u64) {
         // Without the time of entry a page that was loaded again looks like one that stayed.
         if event.page.as_ref().is_none_or(|page| page.url.is_none() || page.entered_at.is_none()) {
             return;
         }
-        let page = telemetry_aggregation::fingerprint(&Place(event));
         let elements = event.elements_found();
         let known = self.visits.iter().position(|it| it.page == page);
         if let Some(before) = known.and_then(|at| self.visits.remove(at))
@@ -164,10 +168,10 @@ impl Evidence {
         }
         version.verdicts += 1;
         version.successes += u64::from(event.outcome.is_success());
-        let tries = event.attempts.iter().filter(|it| it.is_real());
-        let times: Option<Vec<Duration>> = tries.map(|it| it.duration).collect();
-        if let Some(times) = times.filter(|it| !it.is_empty()) {
-            let ms = times.iter().sum::<Duration>().as_secs_f64() * 1e3;
+        let mut tries = event.attempts.iter().filter(|it| it.is_real()).map(|it| it.duration);
+        let first = tries.next().flatten();
+        if let Some(time) = tries.fold(first, |sum, time| sum?.checked_add(time?)) {
+            let ms = time.as_secs_f64() * 1e3;
             version.timed += 1;
             version.sum += ms;
             version.squares += ms * ms;

@@ -11,7 +11,7 @@ mod order;
 mod threshold;
 mod timeout;
 
-pub(crate) use evidence::Evidence;
+pub(crate) use evidence::{Evidence, visited};
 
 use crate::builder::{cut, rows};
 use crate::collect::{Collected, Row};

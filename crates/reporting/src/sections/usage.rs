@@ -21,10 +21,10 @@ pub(crate) fn usage(collected: &Collected, all: &SelectorSummary) -> Usage {
     let hours = &collected.hours;
     Usage {
         engines: most_of(collected.engines.counts(), NAMES),
-        url_templates: most_of(collected.url_templates.counts(), NAMES),
+        url_templates: most_of(collected.contexts.url_templates.counts(), NAMES),
         operations: most_counted(kinds, 0, NAMES),
-        agents: most_of(collected.agents.counts(), NAMES),
-        viewports: most_of(collected.viewports.counts(), NAMES),
+        agents: most_of(collected.contexts.agents.counts(), NAMES),
+        viewports: most_of(collected.contexts.viewports.counts(), NAMES),
         hours: if hours.iter().any(|it| *it > 0) { hours.to_vec() } else { Vec::new() },
         days: days(&collected.calendar, &collected.calendar),
         per_hour: span_h.map(|hours| rounded(all.operations() as f64 / hours, 3)),

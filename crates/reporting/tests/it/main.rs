@@ -9,6 +9,7 @@ mod events;
 mod findings;
 mod formats;
 mod hostile;
+mod parts;
 mod quality;
 mod recommending;
 mod schedule;

@@ -5,6 +5,7 @@ use super::footers::Footers;
 use super::frame::{self, Found};
 use super::index::{BlockEntry, Known, Segment};
 use super::names::{self, SegmentId};
+use super::share::Share;
 #[cfg(feature = "parquet")]
 use crate::codec::WarmSumsV3;
 use crate::codec::sorted::{Dictionary, Key, LINE, RowKeys, Rows, RowsMetaV2, Unpacker};
@@ -36,6 +37,8 @@ pub(super) struct BlockSource {
     passing: VecDeque<SegmentId>,
     dictionaries: VecDeque<((SegmentId, u64), Arc<Dictionary>)>,
     unpacker: Option<Unpacker>,
+    /// Which selectors are wanted, where others read the rest.
+    share: Option<Share>,
     /// While it is held, this process removes no segment.
     _reading: Option<Arc<()>>,
     #[cfg(feature = "parquet")]
@@ -121,10 +124,26 @@ impl BlockSource {
             passing: VecDeque::new(),
             dictionaries: VecDeque::new(),
             unpacker: None,
+            share: None,
             _reading: None,
             #[cfg(feature = "parquet")]
             parquet: VecDeque::new(),
         }
+    }
+
+    /// The same source once more, for a share of the selectors, with the segments that are open.
+    pub(super) fn another(&self, share: Share) -> Self {
+        Self {
+            files: self.files.clone(),
+            passing: self.passing.clone(),
+            share: Some(share),
+            _reading: self._reading.clone(),
+            ..Self::new(Arc::clone(&self.disk), &self.store)
+        }
+    }
+
+    fn has(&self, selector: &str) -> bool {
+        self.share.as_ref().is_none_or(|share| share.has(selector))
     }
 
     /// Opens a segment now, so that it can be read also when it is removed meanwhile.
@@ -272,10 +291,10 @@ impl BlockSource {
         let block = self.block(entry.segment, entry.offset, frame::EVENTS)?;
         let meta = MetaV1::from_bytes(&block.meta)?;
         let block = BlockReader::new(&meta, &block.body, query.parts_needed())?;
-        let selectors: Option<Vec<bool>> = query
-            .selector
-            .as_ref()
-            .map(|pattern| meta.selectors.iter().map(|(name, _)| pattern.matches(name)).collect());
+        let pattern = query.selector.as_ref();
+        let wants = |name: &str| pattern.is_none_or(|it| it.matches(name)) && self.has(name);
+        let selectors: Option<Vec<bool>> = (pattern.is_some() || self.share.is_some())
+            .then(|| meta.selectors.iter().map(|(name, _)| wants(name)).collect());
         let mut wanted = Vec::new();
         for row in 0..block.len() {
             let at = block.timestamp(row);
@@ -304,7 +323,8 @@ impl BlockSource {
         let mut start = 0;
         for (name, count) in &meta.selectors {
             let end = start + count;
-            if query.selector.as_ref().is_none_or(|pattern| pattern.matches(name)) {
+            if query.selector.as_ref().is_none_or(|pattern| pattern.matches(name)) && self.has(name)
+            {
                 for row in start..end {
                     let at = keys.timestamp(row as usize);
                     if query.covers_time(at) && is_among(outcomes, keys.outcome(row as usize)) {
@@ -332,10 +352,12 @@ impl BlockSource {
     ) -> Result<(Block, Wanted), Trouble> {
         let described = self.block(entry.segment, entry.offset, frame::WARM)?;
         let pattern = query.selector.as_ref();
+        let share = self.share.clone();
         let wanted = |at, selector: &str, outcome| {
             query.covers_time(at)
                 && outcomes & crate::codec::outcome_bits(&[outcome]) != 0
                 && pattern.is_none_or(|it| it.matches(selector))
+                && share.as_ref().is_none_or(|it| it.has(selector))
         };
         let file = self.parquet(place, &described.body)?;
         let rows = file.read(place.row_group as usize, query.parts_needed(), &wanted);

@@ -4,6 +4,7 @@ use super::blocks::BlockSource;
 use super::footers::Footers;
 use super::index::{BlockEntry, Known, Segment, StripeEntry};
 use super::names::{self, SegmentId};
+use super::share::Share;
 use crate::codec::outcome_bits;
 use crate::codec::sorted::Key;
 use crate::fault;
@@ -17,13 +18,15 @@ pub(super) struct Chooser {
     pub(super) outcomes: u32,
     pub(super) footers: Arc<Footers>,
     stripes: Stripes,
+    /// Which selectors are wanted, where others read the rest.
+    pub(super) share: Option<Share>,
 }
 
 impl Chooser {
     pub(super) fn new(query: &Query, footers: Arc<Footers>) -> Self {
         let outcomes =
             if query.outcomes.is_empty() { u32::MAX } else { outcome_bits(&query.outcomes) };
-        Self { query: query.clone(), outcomes, footers, stripes: Stripes::new(query) }
+        Self { query: query.clone(), outcomes, footers, stripes: Stripes::new(query), share: None }
     }
 
     /// Whether a segment may hold something.
@@ -43,10 +46,13 @@ impl Chooser {
         take: &mut dyn FnMut(u64, Arc<BlockEntry>),
     ) {
         let query = &self.query;
-        let selectors: Option<Vec<bool>> =
-            query.selector.as_ref().filter(|pattern| !pattern.is_any()).map(|pattern| {
-                segment.selectors.names.iter().map(|name| pattern.matches(name)).collect()
-            });
+        let pattern = query.selector.as_ref().filter(|pattern| !pattern.is_any());
+        let share = self.share.as_ref();
+        let wants = |name: &str| {
+            pattern.is_none_or(|it| it.matches(name)) && share.is_none_or(|it| it.has(name))
+        };
+        let selectors: Option<Vec<bool>> = (pattern.is_some() || share.is_some())
+            .then(|| segment.selectors.names.iter().map(|name| wants(name)).collect());
         let sites: Option<Vec<bool>> = query
             .site
             .as_ref()

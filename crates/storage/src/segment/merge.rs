@@ -4,14 +4,18 @@ use super::blocks::{Block, BlockSource, Trouble, left_of};
 use super::chooser::{self, CURE, Chooser};
 use super::index::{BlockEntry, Known};
 use super::names::{self, SegmentId};
+use super::share::{Share, Weights};
 use crate::fault;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::collections::binary_heap::{BinaryHeap, PeekMut};
 use std::sync::Arc;
 use std::vec;
-use telemetry_interfaces::{Error, Order, Parts, Query, Result};
+use telemetry_interfaces::{Error, Order, PartOf, Parts, Query, Result};
 use telemetry_models::{Event, Timestamp};
+
+/// Segments whose events are counted by selector before an answer is divided.
+const WEIGHED: usize = 64;
 
 /// The answer to a query.
 pub(super) struct Merge {
@@ -23,6 +27,8 @@ pub(super) struct Merge {
     /// One block after the other, as they are stored.
     any_order: bool,
     left: usize,
+    /// Whether events are given as they are, and all of them.
+    plain: bool,
     chooser: Chooser,
     /// Blocks and segments still to be opened.
     planned: BinaryHeap<Due>,
@@ -41,17 +47,20 @@ fn place(at: Timestamp, position: u64, newest_first: bool) -> Place {
 }
 
 /// What is to be opened.
+#[derive(Clone)]
 pub(super) enum Planned {
     /// Its footer tells which of its blocks.
     Segment(Arc<Known>),
     Block(Arc<BlockEntry>),
+    /// A block whose damage another part of the answer tells of.
+    Untold(Arc<BlockEntry>),
 }
 
 impl Planned {
     pub(super) fn segment(&self) -> SegmentId {
         match self {
             Self::Segment(known) => known.sealed.id(),
-            Self::Block(block) => block.segment,
+            Self::Block(block) | Self::Untold(block) => block.segment,
         }
     }
 }
@@ -112,12 +121,14 @@ impl Merge {
         planned: Vec<(u64, Planned)>,
         faults: VecDeque<Error>,
     ) -> Self {
+        let rest = Some(left_of(&query)).filter(|it| *it != Query::all());
         let mut merge = Self {
             source,
             newest_first: query.order == Order::NewestFirst,
             any_order: query.order == Order::Any,
             left: query.limit.unwrap_or(usize::MAX),
-            rest: Some(left_of(&query)).filter(|it| *it != Query::all()),
+            plain: rest.is_none() && query.limit.is_none() && query.parts == Parts::ALL,
+            rest,
             query,
             chooser,
             planned: BinaryHeap::new(),
@@ -132,10 +143,64 @@ impl Merge {
         merge
     }
 
+    /// One answer for each share.
+    pub(super) fn divided(mut self, shares: Vec<Share>) -> Vec<Self> {
+        // What is known to be damaged, the first tells.
+        let mut faults = std::mem::take(&mut self.faults);
+        let part = |share: Share| {
+            let mut chooser = Chooser::new(&self.query, Arc::clone(&self.chooser.footers));
+            chooser.share = Some(share.clone());
+            let first = share.is_first();
+            let faults = if first { std::mem::take(&mut faults) } else { VecDeque::new() };
+            let planned = self.planned.iter().map(|due| {
+                let what = match &due.what {
+                    Planned::Block(block) if !first => Planned::Untold(Arc::clone(block)),
+                    what => what.clone(),
+                };
+                (due.ordinal, what)
+            });
+            let source = self.source.another(share);
+            Self::new(source, self.query.clone(), chooser, planned.collect(), faults)
+        };
+        shares.into_iter().map(part).collect()
+    }
+
+    /// Which part of the answer has a selector's events.
+    pub(super) fn part_of(&self) -> PartOf {
+        match self.chooser.share.clone() {
+            Some(share) => Arc::new(move |selector| share.part_of(selector)),
+            None => Arc::new(|_| 0),
+        }
+    }
+
+    /// How many events the blocks have that may have to be read, and of which selectors, as far as
+    /// some segments tell.
+    pub(super) fn weigh(&mut self) -> (u64, Weights) {
+        let (mut events, mut weights) = (0, Weights::default());
+        let mut weighed = 0;
+        for due in &self.planned {
+            match &due.what {
+                Planned::Segment(known) => {
+                    let footer = match weighed < WEIGHED {
+                        true => self.source.footer(known, &self.chooser.footers).ok(),
+                        false => None,
+                    };
+                    weighed += 1;
+                    events += match footer {
+                        Some(segment) => weights.add(&segment, &self.query),
+                        None => known.sealed.events,
+                    };
+                }
+                Planned::Block(block) | Planned::Untold(block) => events += u64::from(block.events),
+            }
+        }
+        (events, weights)
+    }
+
     fn due(&self, ordinal: u64, what: Planned) -> Due {
         let (first, last) = match &what {
             Planned::Segment(known) => (known.first, known.last),
-            Planned::Block(block) => (block.first, block.last),
+            Planned::Block(block) | Planned::Untold(block) => (block.first, block.last),
         };
         let at = if self.newest_first { last } else { first };
         let place = match self.any_order {
@@ -155,7 +220,8 @@ impl Merge {
             let Some(Due { ordinal, what, .. }) = self.planned.pop() else { return };
             match what {
                 Planned::Segment(known) => self.enter(&known, ordinal),
-                Planned::Block(block) => self.begin(block, ordinal),
+                Planned::Block(block) => self.begin(block, ordinal, true),
+                Planned::Untold(block) => self.begin(block, ordinal, false),
             }
             if !self.faults.is_empty() {
                 return;
@@ -168,6 +234,7 @@ impl Merge {
         let id = known.sealed.id();
         let segment = match self.source.footer(known, &self.chooser.footers) {
             Ok(segment) => segment,
+            Err(_) if !self.tells() => return,
             Err(trouble) => {
                 let events = known.sealed.events;
                 self.faults.push_back(self.fault(
@@ -179,15 +246,27 @@ impl Merge {
                 return;
             }
         };
-        self.faults.extend(chooser::gaps(id, &segment));
+        if self.tells() {
+            self.faults.extend(chooser::gaps(id, &segment));
+        }
         let mut chosen = Vec::new();
         self.chooser.choose(&segment, ordinal, &mut self.source, &mut |ordinal, block| {
             chosen.push((ordinal, block));
         });
         for (ordinal, block) in chosen {
-            let due = self.due(ordinal, Planned::Block(block));
+            let share = self.chooser.share.as_ref();
+            let what = match share.is_none_or(|share| share.tells_of(&segment, &block)) {
+                true => Planned::Block(block),
+                false => Planned::Untold(block),
+            };
+            let due = self.due(ordinal, what);
             self.planned.push(due);
         }
+    }
+
+    /// Whether this is the part of the answer that tells of what concerns all.
+    fn tells(&self) -> bool {
+        self.chooser.share.as_ref().is_none_or(Share::is_first)
     }
 
     /// What an answer says in place of events that could not be read.
@@ -200,10 +279,11 @@ impl Merge {
         }
     }
 
-    fn begin(&mut self, entry: Arc<BlockEntry>, ordinal: u64) {
+    fn begin(&mut self, entry: Arc<BlockEntry>, ordinal: u64, told: bool) {
         let opened = self.source.open(&entry, &self.query, self.chooser.outcomes);
         let (block, mut wanted) = match opened {
             Ok(opened) => opened,
+            Err(_) if !told => return,
             Err(trouble) => {
                 let lost = format!("the block has {} events", entry.events);
                 self.faults.push_back(self.fault(entry.segment, entry.offset, trouble, &lost));
@@ -227,37 +307,37 @@ impl Merge {
         self.heads.push((place, slot));
     }
 
-    /// Takes the best head's event; `Ok(None)` when it does not meet the query.
+    /// Takes the best head's event; `None` without any.
     #[inline]
-    fn take(&mut self) -> Option<Result<Option<Event>>> {
+    fn take(&mut self) -> Option<Result<Event>> {
         let mut head = self.heads.peek_mut()?;
         let slot = head.1;
         let cursor = self.open[slot].as_mut()?;
-        let event = cursor.block.event(cursor.row);
-        if let Err(what) = event {
-            let left = cursor.rest.len() + 1;
-            let fault = damaged(&cursor.entry, format!("{what}; {left} events could not be read"));
-            PeekMut::pop(head);
-            self.open[slot] = None;
-            self.free.push(slot);
-            return Some(Err(fault));
-        }
-        match cursor.step(self.newest_first) {
-            Some(place) => head.0 = place,
-            None => {
+        match cursor.block.event(cursor.row) {
+            Ok(event) => {
+                match cursor.step(self.newest_first) {
+                    Some(place) => head.0 = place,
+                    None => {
+                        PeekMut::pop(head);
+                        self.close(slot);
+                    }
+                }
+                Some(Ok(event))
+            }
+            Err(what) => {
+                let left = cursor.rest.len() + 1;
+                let what = format!("{what}; {left} events could not be read");
+                let fault = damaged(&cursor.entry, what);
                 PeekMut::pop(head);
-                self.open[slot] = None;
-                self.free.push(slot);
+                self.close(slot);
+                Some(Err(fault))
             }
         }
-        let mut event = event.ok()?;
-        if self.rest.as_ref().is_some_and(|rest| !rest.matches(&event)) {
-            return Some(Ok(None));
-        }
-        if self.query.parts != Parts::ALL {
-            self.query.parts.keep(&mut event);
-        }
-        Some(Ok(Some(event)))
+    }
+
+    fn close(&mut self, slot: usize) {
+        self.open[slot] = None;
+        self.free.push(slot);
     }
 }
 
@@ -276,14 +356,21 @@ impl Iterator for Merge {
             if let Some(fault) = self.faults.pop_front() {
                 return Some(Err(fault));
             }
-            match self.take()? {
-                Ok(Some(event)) => {
-                    self.left -= 1;
-                    return Some(Ok(event));
-                }
-                Ok(None) => {}
-                Err(fault) => return Some(Err(fault)),
+            // An event is large, and moving it costs.
+            if self.plain {
+                return self.take();
             }
+            let mut item = self.take()?;
+            if let Ok(event) = &mut item {
+                if self.rest.as_ref().is_some_and(|rest| !rest.matches(event)) {
+                    continue;
+                }
+                if self.query.parts != Parts::ALL {
+                    self.query.parts.keep(event);
+                }
+                self.left -= 1;
+            }
+            return Some(item);
         }
         None
     }

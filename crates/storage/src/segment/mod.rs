@@ -16,6 +16,7 @@ mod recover;
 #[cfg(feature = "rollup")]
 mod rollups;
 mod scan;
+mod share;
 mod stats;
 mod summary;
 #[cfg(feature = "synthetic")]
@@ -42,9 +43,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 use telemetry_interfaces::{
-    Ack, Capabilities, Code, CompactReport, Durability, EventIter, EventStore, Health, Ledger,
-    Maintenance, QuarantineReport, Query, Recovery, Result, StoreStats, VerifyLevel, VerifyReport,
-    resume,
+    Ack, Capabilities, Code, CompactReport, Divided, Durability, EventIter, EventStore, Health,
+    Ledger, Maintenance, QuarantineReport, Query, Recovery, Result, StoreStats, VerifyLevel,
+    VerifyReport, resume,
 };
 use telemetry_models::Event;
 use writer::Writer;
@@ -282,6 +283,17 @@ impl EventStore for SegmentStore {
             None => Box::new(self.shared.plan(query)?),
             after => Box::new(resume(self.shared.plan(&planned)?, after, query.limit)),
         })
+    }
+
+    fn query_parts(&self, query: &Query, parts: usize) -> Result<Divided<'_>> {
+        if query.limit.is_some() || query.after.is_some() {
+            let (parts, part_of) = (vec![self.query(query)?], Arc::new(|_: &str| 0));
+            return Ok(Divided { parts, part_of });
+        }
+        let merges = self.shared.plan_parts(query, parts)?;
+        let part_of = merges[0].part_of();
+        let parts = merges.into_iter().map(|it| Box::new(it) as EventIter<'_>).collect();
+        Ok(Divided { parts, part_of })
     }
 
     fn stats(&self) -> Result<StoreStats> {

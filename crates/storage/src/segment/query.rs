@@ -18,6 +18,8 @@ use telemetry_interfaces::{Error, ErrorKind, Query, Result};
 /// Segments that a query holds open from its beginning, so that compaction in another process cannot
 /// take them away. In the same process, compaction leaves what a query with more of them may read.
 const HELD: usize = 256;
+/// Events below which it is not worth dividing an answer.
+const WORTH_THREADS: u64 = 100_000;
 /// How often a reader looks again when the store changes under its eyes.
 const LOOKS: usize = 20;
 
@@ -179,6 +181,18 @@ impl Shared {
             Ok(merge) => Ok(merge),
             Err(Unplanned::Gone(error) | Unplanned::Other(error)) => Err(error),
         }
+    }
+
+    /// The answer in at most so many parts; there is one at least.
+    pub(super) fn plan_parts(&self, query: &Query, parts: usize) -> Result<Vec<Merge>> {
+        let mut merge = self.plan(query)?;
+        if parts > 1 {
+            let (events, weights) = merge.weigh();
+            if events >= WORTH_THREADS {
+                return Ok(merge.divided(weights.dealt(parts)));
+            }
+        }
+        Ok(vec![merge])
     }
 
     fn plan_now(&self, query: &Query, abandoned: bool, hold: bool) -> Result<Merge, Unplanned> {

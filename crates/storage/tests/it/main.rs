@@ -30,6 +30,8 @@ mod lines;
 mod mending;
 #[cfg(feature = "segment")]
 mod opening;
+#[cfg(feature = "segment")]
+mod parts;
 #[cfg(all(feature = "segment", feature = "json", feature = "rollup"))]
 mod real_disk;
 #[cfg(feature = "segment")]
