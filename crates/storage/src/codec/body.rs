@@ -84,24 +84,25 @@ impl<'b> Raw<'b> {
         Ok(*taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self) -> Result<u64, Fault> {
-        let (first, rest) = self.bytes.split_first().ok_or_else(short)?;
-        self.bytes = rest;
-        if *first < TWO { Ok((*first).into()) } else { self.long(*first) }
+        match self.bytes.split_first() {
+            Some((first, rest)) if *first < TWO => {
+                self.bytes = rest;
+                Ok((*first).into())
+            }
+            _ => self.long(),
+        }
     }
 
-    #[cold]
-    fn odd(first: u8) -> Fault {
-        format!("block body cannot be decoded: a number begins with {first}")
-    }
-
-    fn long(&mut self, first: u8) -> Result<u64, Fault> {
-        match first {
-            TWO => self.fixed().map(u16::from_le_bytes).map(u64::from),
-            FOUR => self.fixed().map(u32::from_le_bytes).map(u64::from),
-            EIGHT => self.fixed().map(u64::from_le_bytes),
-            other => Err(Self::odd(other)),
+    /// A number of several bytes.
+    #[inline(never)]
+    fn long(&mut self) -> Result<u64, Fault> {
+        match self.fixed()? {
+            [TWO] => self.fixed().map(u16::from_le_bytes).map(u64::from),
+            [FOUR] => self.fixed().map(u32::from_le_bytes).map(u64::from),
+            [EIGHT] => self.fixed().map(u64::from_le_bytes),
+            [other] => Err(odd(other)),
         }
     }
 
@@ -115,7 +116,7 @@ impl<'b> Raw<'b> {
         Ok(length)
     }
 
-    #[inline]
+    #[inline(always)]
     fn list<T>(
         &mut self,
         mut each: impl FnMut(&mut Self) -> Result<T, Fault>,
@@ -129,24 +130,24 @@ impl<'b> Raw<'b> {
     }
 
     fn numbers(&mut self) -> Result<Vec<u64>, Fault> {
-        self.list(Self::number)
+        self.list(|raw| raw.number())
     }
 
     fn small(&mut self) -> Result<Vec<u32>, Fault> {
-        self.list(Self::small_number)
+        self.list(|raw| raw.small_number())
     }
 
-    #[inline]
+    #[inline(always)]
     fn small_number(&mut self) -> Result<u32, Fault> {
-        u32::try_from(self.number()?).map_err(|_| Self::odd(EIGHT))
+        u32::try_from(self.number()?).map_err(|_| odd(EIGHT))
     }
 
     fn signed(&mut self) -> Result<Vec<i64>, Fault> {
-        self.list(Self::signed_number)
+        self.list(|raw| raw.signed_number())
     }
 
     /// The lowest bit is the sign.
-    #[inline]
+    #[inline(always)]
     fn signed_number(&mut self) -> Result<i64, Fault> {
         let number = self.number()?;
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
@@ -190,7 +191,7 @@ impl<'b> Raw<'b> {
         match self.fixed()? {
             [0] => Ok(None),
             [1] => each(self).map(Some),
-            [other] => Err(Self::odd(other)),
+            [other] => Err(odd(other)),
         }
     }
 
@@ -208,6 +209,12 @@ impl<'b> Raw<'b> {
     }
 }
 
+#[cold]
+fn odd(first: u8) -> Fault {
+    format!("block body cannot be decoded: a number begins with {first}")
+}
+
+#[cold]
 fn short() -> Fault {
     "block body cannot be decoded: it ends early".into()
 }
