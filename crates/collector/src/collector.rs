@@ -114,9 +114,12 @@ impl CollectorBuilder {
         let sampling = Sampling::new(&self.config);
         let shared = Arc::new(Shared {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            enabled: self.config.enabled,
+            closed: AtomicBool::new(false),
+            sampling,
+            time,
             config: self.config,
             privacy,
-            time,
             registry: Registry::default(),
             counts: Counts::default(),
             run,
@@ -129,14 +132,12 @@ impl CollectorBuilder {
             recycled,
             works: AtomicU64::new(0),
             shards: Mutex::default(),
-            sampling,
             rescued: Rescued::default(),
             tallies: Mutex::default(),
             ready: Mutex::default(),
             handing_on: AtomicUsize::new(0),
             consumers: Mutex::default(),
             broken: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
         });
@@ -163,8 +164,10 @@ impl CollectorBuilder {
 /// Records operations. Cheap to clone; all clones feed the same pipeline, which ends with
 /// [`shutdown`](Self::shutdown) or with the last clone.
 ///
-/// What a process recorded less than `sweep_ms + write_interval_ms` before `process::exit`, an
-/// abort or a kill is lost: nothing can run any more to hand it on.
+/// What a process recorded less than `sweep_ms + write_interval_ms` (50 ms) before `process::exit`,
+/// an abort or a kill is lost: nothing can run any more to hand it on. While the store takes longer
+/// than that for a batch, the batch in its hands and what was swept behind it are in memory only, up
+/// to twice the 200 ms after which they go to the spool.
 #[derive(Clone)]
 pub struct Collector {
     shared: Arc<Shared>,
@@ -211,7 +214,7 @@ impl Collector {
         operation: OperationKind,
     ) -> OperationSpan {
         let shared = &*self.shared;
-        if !shared.config.enabled {
+        if !shared.enabled {
             return OperationSpan::new(0, Record::new(0, 0, selector.0, None, operation), None);
         }
         let engine = shared.registry.engine_cached(shared.id, engine);

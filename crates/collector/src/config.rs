@@ -14,7 +14,7 @@ pub struct CollectorConfig {
     pub chunk_events: usize,
     /// Operations that may wait between the engine's threads and the pipeline, 256 to 16,777,216.
     pub queue_events: usize,
-    /// How long an operation may lie in a thread's chunk, in milliseconds, 1 to 1,000.
+    /// How long an operation may lie in a thread's chunk, in milliseconds, 1 to 50.
     pub sweep_ms: u64,
     /// Events handed to the store at once, 1 to 65,536.
     pub batch_events: usize,
@@ -96,7 +96,7 @@ impl CollectorConfig {
         let checks: [(&str, u64, u64, u64); 9] = [
             ("collector.chunk_events", self.chunk_events as u64, 1, 4_096),
             ("collector.queue_events", self.queue_events as u64, 256, 16_777_216),
-            ("collector.sweep_ms", self.sweep_ms, 1, 1_000),
+            ("collector.sweep_ms", self.sweep_ms, 1, 50),
             ("collector.batch_events", self.batch_events as u64, 1, 65_536),
             ("collector.write_interval_ms", self.write_interval_ms, 1, 60_000),
             ("collector.backlog_events", self.backlog_events as u64, 0, 16_777_216),

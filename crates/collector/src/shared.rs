@@ -12,17 +12,26 @@ use crate::time::Time;
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use telemetry_interfaces::{DropReason, Health, Ledger};
 use telemetry_models::{Event, ProducerId, RunId};
 
 /// What the engine's threads and the pipeline share.
+///
+/// What each operation looks at comes first, in cache lines of its own: nothing there is written
+/// while operations are recorded, and a selection that used up the caches finds it in two.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Shared {
     pub(crate) id: u32,
+    /// Whether anything is recorded, as configured.
+    pub(crate) enabled: bool,
+    /// Nothing more is recorded.
+    pub(crate) closed: AtomicBool,
+    pub(crate) sampling: Sampling,
+    pub(crate) time: Time,
     pub(crate) config: CollectorConfig,
     pub(crate) privacy: Privacy,
-    pub(crate) time: Time,
     pub(crate) registry: Registry,
     pub(crate) counts: Counts,
     pub(crate) run: RunId,
@@ -40,7 +49,6 @@ pub(crate) struct Shared {
     /// Pieces of work that got a correlation id.
     pub(crate) works: AtomicU64,
     pub(crate) shards: Mutex<Shards>,
-    pub(crate) sampling: Sampling,
     /// What found the queue full and must not be lost.
     pub(crate) rescued: Rescued,
     pub(crate) tallies: Mutex<Vec<Arc<tally::Cell>>>,
@@ -52,8 +60,6 @@ pub(crate) struct Shared {
     pub(crate) consumers: Mutex<Vec<(String, Health)>>,
     /// The pipeline thread panicked.
     pub(crate) broken: AtomicBool,
-    /// Nothing more is recorded.
-    pub(crate) closed: AtomicBool,
     /// Nothing more is processed.
     pub(crate) ended: AtomicBool,
     pub(crate) seed: u64,
@@ -140,7 +146,10 @@ impl Shared {
         let Shards { living, retired, .. } = &mut *shards;
         living.retain(|shard| {
             // Nobody can take a reference anew: the thread's was the only other one.
-            let goes = Arc::strong_count(shard) == 1 && shard.is_empty();
+            let gone = Arc::strong_count(shard) == 1;
+            // What the thread wrote before it let go is seen after that.
+            fence(Ordering::Acquire);
+            let goes = gone && shard.is_empty();
             if goes {
                 let counts = shard.counts();
                 retired.recorded += counts.recorded;

@@ -32,6 +32,9 @@ const OUTCOMES: usize = Outcome::ALL.len();
 /// | `tally.timed_ns` | their durations, added up |
 /// | `tally.histogram` | `lower:count` for each bucket that is not empty; `lower` in ns, four buckets an octave |
 ///
+/// A process that is killed, or ends by `process::exit`, loses what was tallied in the window that
+/// has not ended: up to `tally_ms` (1 s by default) and the time until the store has it.
+///
 /// The ledger counts such an event as one. The event has no duration of its own: nobody measured
 /// one operation.
 ///

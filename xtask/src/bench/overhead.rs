@@ -243,8 +243,7 @@ fn lookups(collector: &Collector, figures: &mut Figures) -> Result<()> {
         };
         let mut nanos: [Vec<f64>; 3] = Default::default();
         for round in 0..LOOKUPS + 50 {
-            for turn in 0..3 {
-                let arm = (round + turn) % 3;
+            for arm in ORDERS[round % ORDERS.len()] {
                 let started = Instant::now();
                 match arm {
                     2 => record(&mut || lookup.find())?,

@@ -23,6 +23,9 @@ const HOW: &str = "COLLECTOR_ENDINGS_HOW";
 /// nothing; hence several.
 const WINDOW_MS: u64 = 2 * (25 + 25);
 const TRIES: usize = 5;
+/// What a store that needs some time adds: two batches, each up to the time from which on they are
+/// spooled.
+const SLOW_MS: u64 = 2 * 200;
 
 /// A store of one file, a JSON line an event, each batch written by one call; it knows the events
 /// it has.
@@ -116,13 +119,17 @@ fn orders() -> Option<(PathBuf, String)> {
 #[test]
 fn child_that_ends_at_once() {
     let Some((folder, how)) = orders() else { return };
-    let store = Arc::new(Lines::open(&folder, Duration::ZERO));
-    let collector = Collector::builder(CollectorConfig::default())
+    let (end, wait) = how.split_once(' ').unwrap();
+    let wait = Duration::from_millis(wait.parse().unwrap());
+    let store = Arc::new(Lines::open(&folder, wait));
+    let spool_dir = Some(folder.join("spool"));
+    let collector = Collector::builder(CollectorConfig { spool_dir, ..CollectorConfig::default() })
         .run("ended".parse().unwrap())
         .start(store)
         .unwrap();
     let selector = collector.selector(&definition("a", &[]));
-    let window = Duration::from_millis(WINDOW_MS);
+    let slow = if wait.is_zero() { 0 } else { SLOW_MS };
+    let window = Duration::from_millis(WINDOW_MS + slow);
     let begun = Instant::now();
     let (mut before, mut operations) = (0, 0_u64);
     while begun.elapsed() < 4 * window {
@@ -134,7 +141,7 @@ fn child_that_ends_at_once() {
         std::thread::sleep(Duration::from_millis(1));
     }
     fs::write(folder.join("counts"), format!("{before} {operations}")).unwrap();
-    match how.as_str() {
+    match end {
         "exit" => std::process::exit(3),
         _ => std::process::abort(),
     }
@@ -142,7 +149,7 @@ fn child_that_ends_at_once() {
 
 #[test]
 fn an_exit_or_abort_loses_no_more_than_the_window() {
-    for how in ["exit", "abort"] {
+    for how in ["exit 0", "abort 0", "exit 150"] {
         let mut within = 0;
         for _ in 0..TRIES {
             let folder = tempfile::tempdir().unwrap();

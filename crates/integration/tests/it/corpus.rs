@@ -1,4 +1,4 @@
-//! The browser engines over pages of real sites: what is recorded is what the browser itself counts.
+//! The engines over pages of real sites: what is recorded is what the browser itself counts.
 //!
 //! The pages are those of the drift corpus, as `cargo xtask corpora` unpacks them. They are served on
 //! loopback without their scripts, and with nothing loaded from elsewhere.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use telemetry_models::{Event, Outcome};
 
 /// From plain to structural; one that no page has, and one that most have.
-pub(crate) const SELECTORS: [&str; 7] =
+pub(crate) static SELECTORS: [&str; 7] =
     ["h1", "a[href]", "div > p", "ul li a", "img[alt]", "nav a:first-child", "selector-telemetry"];
 
 /// Pages a test looks at, spread over the corpus.
@@ -27,25 +27,7 @@ impl Pages {
     /// Serves them for the life of the process; `None`, said by name, without the corpus. Its files
     /// are not part of the project, so that this is no failure in CI either.
     pub(crate) fn serve(test: &str) -> Option<Self> {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../corpora/drift");
-        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "html"))
-            .collect();
-        if files.is_empty() {
-            #[allow(clippy::print_stderr, reason = "a skipped test says so")]
-            {
-                eprintln!("skipped {test}: no pages; `cargo xtask corpora` unpacks them");
-            }
-            return None;
-        }
-        files.sort();
-        let step = (files.len() / PAGES).max(1);
-        let chosen: Vec<PathBuf> = files.into_iter().step_by(step).take(PAGES).collect();
-        let pages: Arc<Vec<Vec<u8>>> =
-            Arc::new(chosen.iter().map(|path| std::fs::read(path).unwrap()).collect());
+        let pages = Arc::new(read(test)?);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let urls = (0..pages.len()).map(|at| format!("{base}/{at}")).collect();
@@ -57,6 +39,28 @@ impl Pages {
         });
         Some(Self { urls })
     }
+}
+
+/// The pages themselves; `None`, said by name, without the corpus.
+pub(crate) fn read(test: &str) -> Option<Vec<Vec<u8>>> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../corpora/drift");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "html"))
+        .collect();
+    if files.is_empty() {
+        #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("skipped {test}: no pages; `cargo xtask corpora` unpacks them");
+        }
+        return None;
+    }
+    files.sort();
+    let step = (files.len() / PAGES).max(1);
+    let chosen = files.into_iter().step_by(step).take(PAGES);
+    Some(chosen.map(|path| std::fs::read(path).unwrap()).collect())
 }
 
 fn answer(mut stream: std::net::TcpStream, pages: &[Vec<u8>]) {

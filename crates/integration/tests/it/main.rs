@@ -5,7 +5,16 @@
 mod asynchronous;
 #[cfg(feature = "chromiumoxide")]
 mod chromiumoxide;
-#[cfg(any(feature = "chromiumoxide", feature = "fantoccini", feature = "thirtyfour"))]
+#[cfg(any(
+    feature = "chromiumoxide",
+    feature = "fantoccini",
+    feature = "scraper",
+    feature = "thirtyfour"
+))]
+#[cfg_attr(
+    not(all(feature = "chromiumoxide", feature = "scraper")),
+    allow(dead_code, reason = "not every engine needs all of it")
+)]
 mod corpus;
 #[cfg(feature = "fantoccini")]
 mod fantoccini;

@@ -1,3 +1,4 @@
+use crate::corpus;
 use crate::recording::{Recording, Summary, summary};
 use scraper::{ElementRef, Html, Selector};
 use shop_site::{PATHS, Version, page};
@@ -129,6 +130,24 @@ fn iteration_is_what_it_was() {
             assert!(telemetry.select(body, None, &observed).eq(body.select(&plain)));
         }
     }
+}
+
+#[test]
+fn pages_of_real_sites_are_selected_from_as_before_and_recorded_as_found() {
+    let Some(pages) = corpus::read("scraper: pages of real sites") else { return };
+    let recording = Recording::start();
+    let telemetry = ScraperObserver::new(recording.collector.clone());
+    let mut counted = Vec::new();
+    for page in &pages {
+        let html = Html::parse_document(&String::from_utf8_lossy(page));
+        for text in corpus::SELECTORS {
+            let plain = css(text);
+            let observed = telemetry.selector(text, plain.clone());
+            assert!(telemetry.select(&html, None, &observed).eq(html.select(&plain)), "{text}");
+            counted.push((text, html.select(&plain).count() as u64));
+        }
+    }
+    corpus::compare(&recording, "scraper", &counted);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_wrong_key_is_named_with_its_place() {
 #[test]
 fn a_value_out_of_range_is_named_with_its_range() {
     let error = refused("[collector]\nsweep_ms = 0\n");
-    assert!(error.contains("collector.sweep_ms is 0, expected 1 to 1000"), "{error}");
+    assert!(error.contains("collector.sweep_ms is 0, expected 1 to 50"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! nothing but `tracing`.
 
 use super::browser::Chromium;
+use crate::corpus;
 use crate::recording::{Recording, summary};
 use chromiumoxide::{Element, Page};
 use futures_util::FutureExt;
@@ -139,4 +140,45 @@ async fn spans_around_calls_of_a_browser_become_operations() {
     assert_eq!(seen, [("article h1", true), (".voucher", false)]);
     assert!(events.iter().all(|event| event.timing.total.is_some_and(|it| !it.is_zero())));
     session.end().await;
+}
+
+/// What one look-up of each selector finds on each page, by the browser's own count.
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn on_pages_of_real_sites_both_record_what_is_there() {
+    use telemetry_integration::TelemetryLayer;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let name = "own engine and spans: pages of real sites";
+    let Some(pages) = corpus::Pages::serve(name) else { return };
+    let Some(chromium) = Chromium::start(name) else { return };
+    let (engines, spans) = (Recording::start(), Recording::start());
+    let session = chromium.connect(chromium.address()).await;
+    let page = session.browser.new_page("about:blank").await.unwrap();
+    let engine = Instrumented::new(Fallbacks, engines.collector.clone());
+    let layer = TelemetryLayer::new(spans.collector.clone());
+    let listening = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let mut there = Vec::new();
+    for url in &pages.urls {
+        page.goto(url.as_str()).await.unwrap();
+        let context = engines.collector.page(&PageContext::at(url));
+        for selector in &corpus::SELECTORS {
+            let script = format!("(() => {{ {} }})()", corpus::count(selector));
+            let count: u64 = page.evaluate(script).await.unwrap().into_value().unwrap();
+            there.push((*selector, count > 0));
+            let wanted = Wanted { name: selector, css: std::slice::from_ref(selector) };
+            let found = engine.resolve_async(&page, Some(context), &wanted).await.found;
+            assert_eq!(found.is_some(), count > 0, "{selector}");
+            assert_eq!(locate(&page, selector).await.is_ok(), count > 0, "{selector}");
+        }
+    }
+    drop(listening);
+    session.end().await;
+    for recording in [engines, spans] {
+        let events = recording.events();
+        let seen: Vec<_> =
+            events.iter().map(|it| (it.selector.as_str(), it.outcome.is_success())).collect();
+        assert_eq!(seen, there);
+    }
+    assert!(there.iter().any(|(_, found)| *found) && there.iter().any(|(_, found)| !found));
 }
