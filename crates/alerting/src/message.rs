@@ -40,7 +40,10 @@ pub(crate) fn message_key(
         let mut key = match kind {
             NotificationKind::Firing => format!("{}-firing-{}", one.id(), one.severity),
             NotificationKind::Resolved => format!("{}-resolved", one.id()),
-            NotificationKind::Digest | NotificationKind::Test => format!("{}-digest", one.id()),
+            // A receiver that goes by keys must not take the end for what it has been told.
+            NotificationKind::Digest | NotificationKind::Test => {
+                format!("{}-digest-{}-{}", one.id(), state(one), one.severity)
+            }
         };
         if one.reopened() > 0 {
             key += &format!("-again{}", one.reopened());
@@ -54,15 +57,18 @@ pub(crate) fn message_key(
     let again = if reopened > 0 { format!("-again{reopened}{again}") } else { again };
     let mut hash = FNV;
     for it in members {
-        let open = if it.open { "firing" } else { "resolved" };
-        hash = fnv_on(hash, [it.id().as_str(), it.severity.as_str(), open]);
+        hash = fnv_on(hash, [it.id().as_str(), it.severity.as_str(), state(it)]);
     }
     let hash = fnv_on(hash, [group]);
     match kind {
         NotificationKind::Firing => format!("group-{hash:016x}-firing{again}"),
         NotificationKind::Resolved => format!("group-{hash:016x}-resolved{again}"),
-        NotificationKind::Digest | NotificationKind::Test => format!("digest-{hash:016x}"),
+        NotificationKind::Digest | NotificationKind::Test => format!("digest-{hash:016x}{again}"),
     }
+}
+
+fn state(member: &Member) -> &'static str {
+    if member.open { "firing" } else { "resolved" }
 }
 
 /// A group's name within 200 bytes.

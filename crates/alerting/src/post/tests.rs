@@ -323,6 +323,30 @@ fn what_is_beyond_a_channels_limit_becomes_one_digest_and_the_critical_is_let_th
 }
 
 #[test]
+fn digests_of_one_alert_that_fires_and_ends_have_different_keys() {
+    let mut office = Office::of(DeliveryConfig { limit_messages: 5, ..plain() });
+    let mut told = Vec::new();
+    let mut looks = |office: &mut Office, from: u64| {
+        told.extend((0..20).flat_map(|n| office.look(from + n * 5_000)));
+    };
+    // The first digest is due only some time after messages ran out; the others at once.
+    for (begin, name) in [(0, "a"), (300_000, "b")] {
+        for n in 0..5 {
+            office.fire(begin, &format!("{name}{n}"), &format!("{name}.{n}"), &format!("s{n}"));
+        }
+        looks(&mut office, begin + 1_000);
+    }
+    for n in 0..5 {
+        office.resolve(600_000, &format!("b{n}"));
+    }
+    looks(&mut office, 601_000);
+    let alone = |it: &&Message| it.kind == NotificationKind::Digest && it.shown.len() == 1;
+    assert_eq!(told.iter().filter(alone).count(), 2, "{told:?}");
+    let keys: std::collections::BTreeSet<_> = told.iter().map(|it| it.key.to_string()).collect();
+    assert_eq!(keys.len(), told.len(), "{told:?}");
+}
+
+#[test]
 fn what_goes_without_saying_is_told_when_its_reason_ends() {
     let matcher =
         |rule: &str| AlertMatcher { rule: Some(rule.parse().unwrap()), ..Default::default() };
