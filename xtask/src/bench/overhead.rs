@@ -164,12 +164,11 @@ fn read(pages: &Path) -> Result<Vec<Html>> {
     Ok(chosen.iter().map(|bytes| Html::parse_document(&String::from_utf8_lossy(bytes))).collect())
 }
 
-/// Classes of operation length: name, from and to (ns), bar in percent. The bars are of everything
-/// from a length on; the classes between say where it comes from.
+/// Classes of operation length: name, from and to (ns), bar in percent.
 const CLASSES: [(&str, f64, f64, Option<f64>); 6] = [
     ("below 1 µs", 0.0, 1e3, None),
     ("1 to 2.5 µs", 1e3, 2.5e3, None),
-    ("2.5 to 5 µs", 2.5e3, 5e3, None),
+    ("2.5 to 5 µs", 2.5e3, 5e3, Some(2.0)),
     ("5 to 100 µs", 5e3, 100e3, Some(2.0)),
     ("from 2.5 µs", 2.5e3, f64::INFINITY, Some(2.0)),
     ("from 100 µs", 100e3, f64::INFINITY, Some(1.0)),

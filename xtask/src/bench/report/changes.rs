@@ -81,11 +81,9 @@ pub(super) fn measure(figures: &mut Figures) -> Result<()> {
     figures.tables.push(table);
     widths.sort_by(f64::total_cmp);
     figures.notes.push(format!(
-        "a change is dated to within {:.1} h (median; 90 %: {:.1} h); {:.1} % lie within 9.1 h, a step of \
-         the table's drawings",
+        "a change is dated to within {:.1} h (median; 90 %: {:.1} h)",
         widths.get(widths.len() / 2).copied().unwrap_or_default(),
         widths.get(widths.len() * 9 / 10).copied().unwrap_or_default(),
-        percent(in_a_step, detected),
     ));
     figures.bars.push(Bar::at_most(
         "A/A fleets with any selector called changed",
@@ -102,6 +100,12 @@ pub(super) fn measure(figures: &mut Figures) -> Result<()> {
     figures.bars.push(Bar::at_least(
         "10 % regression of p95 found",
         percent(detected, slower),
+        95.0,
+        "%",
+    ));
+    figures.bars.push(Bar::at_least(
+        "of those, dated within 9.1 h, a step of the timeline",
+        percent(in_a_step, detected),
         95.0,
         "%",
     ));
